@@ -1,0 +1,34 @@
+"""The project's Celery app; loaded in all processes, for schedulers and web need it to send."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import pkgutil
+from typing import Any
+
+from celery import Celery, signals
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+logger = logging.getLogger(__name__)
+
+app = Celery("project", task_cls="scheduler.worker:TrackedTask")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@signals.import_modules.connect
+def import_every_module_of_tasks(**_: Any) -> None:
+    """Load `tasks/` when Celery loads tasks. A module that can't be loaded costs only its own tasks."""
+    import tasks
+
+    for module in sorted(module.name for module in pkgutil.walk_packages(tasks.__path__, "tasks.", onerror=_report)):
+        try:
+            importlib.import_module(module)
+        except Exception:
+            _report(module)
+
+
+def _report(module: str) -> None:
+    logger.exception("%s could not be loaded; its tasks are unknown until it is mended", module)

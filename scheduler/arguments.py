@@ -1,0 +1,150 @@
+"""What may be scheduled, and with which arguments: looks tasks up and holds arguments against them; any process."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from celery import Task, current_app
+
+from . import conf
+from .exceptions import InvalidInput, UnknownTask
+from .models import ServiceProcess
+
+_loaded: set[int] = set()
+
+
+def registered_tasks() -> dict[str, Task]:
+    """Return the tasks that this process's Celery app knows, by name, Celery's own left out."""
+    app = current_app._get_current_object()
+    if id(app) not in _loaded:
+        app.loader.import_default_modules()
+        app.finalize()
+        _loaded.add(id(app))
+    return {name: task for name, task in app.tasks.items() if not name.startswith("celery.")}
+
+
+def reported_tasks() -> set[str]:
+    """Return the names of the tasks that workers which have not stopped reported with their heartbeat."""
+    lists = ServiceProcess.objects.filter(kind=ServiceProcess.Kind.WORKER, stopped_at=None).values_list("tasks")
+    return {name for (names,) in lists for name in names}
+
+
+def is_known(name: str) -> bool:
+    """Tell whether a task of this name is registered here or on a worker."""
+    return name in registered_tasks() or name.startswith("celery.") or name in reported_tasks()
+
+
+class KnownTasks:
+    """Remembers for a few seconds which tasks are known, for a loop that asks for each of many jobs."""
+
+    SECONDS = 5.0
+
+    def __init__(self) -> None:
+        self._reported: set[str] = set()
+        self._asked_at = float("-inf")
+
+    def __contains__(self, name: str) -> bool:
+        if name in registered_tasks() or name.startswith("celery."):
+            return True
+        if name not in self._reported and time.monotonic() - self._asked_at > self.SECONDS:
+            self._reported, self._asked_at = reported_tasks(), time.monotonic()
+        return name in self._reported
+
+
+def task_name(task: Any) -> str:
+    """Return the name of the task that `add_job` was given: a Celery task, its name, or a dotted path to it.
+
+    :raises UnknownTask: if nothing of that name is known
+    :raises InvalidInput: if it is a plain function or anything else that Celery can't run by name
+    """
+    name = getattr(task, "name", None)
+    if isinstance(task, Task) or (name and hasattr(task, "apply_async")):
+        return str(name)
+    if isinstance(task, str):
+        if is_known(task):
+            return task
+        dotted = task.replace(":", ".")
+        if is_known(dotted):
+            return dotted
+        near = difflib.get_close_matches(task, [*registered_tasks(), *reported_tasks()], n=1)
+        mend = f"Did you mean {near[0]!r}?" if near else "`celery -A … inspect registered` lists the names."
+        raise UnknownTask("task", task, "is not a registered Celery task", mend)
+    if callable(task):
+        shown = f"{getattr(task, '__module__', '')}.{getattr(task, '__qualname__', task)}"
+        raise InvalidInput(
+            "task", shown, "is a plain function, which would run inside the scheduler",
+            "Put @shared_task (from celery) above it.",
+        )  # fmt: skip
+    raise InvalidInput("task", task, "is not a Celery task", "Pass the task or its name.")
+
+
+def check_arguments(name: str, args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
+    """Return a job's arguments as JSON will give them back.
+
+    :raises InvalidInput: if they are not JSON, too big, or don't fit the signature of the task (where it is known here)
+    """
+    if isinstance(args, str | bytes) or not hasattr(args, "__iter__") or isinstance(args, Mapping):
+        raise InvalidInput("args", args, "is not a list", 'Write a JSON list such as ["a", 1].')
+    if not isinstance(kwargs, Mapping):
+        raise InvalidInput("kwargs", kwargs, "is not a dict", 'Write a JSON object such as {"days": 7}.')
+    args, kwargs = _as_json("args", list(args)), _as_json("kwargs", dict(kwargs))
+    for key in kwargs:
+        if not isinstance(key, str):
+            raise InvalidInput("kwargs", key, "is not a name", "Argument names are strings.")
+    task = registered_tasks().get(name)
+    if task is not None:
+        _check_signature(task, args, kwargs)
+    return args, kwargs
+
+
+def _as_json(field: str, value: Any) -> Any:
+    try:
+        text = json.dumps(value, allow_nan=False)
+        encoded = text.encode()
+        again = json.loads(text)
+    except RecursionError:
+        raise InvalidInput(field, type(value).__name__, "is nested too deeply", "Pass a flatter value.") from None
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(
+            field, value, f"can't be stored as JSON ({error})", "Pass strings, numbers, booleans, lists and dicts."
+        ) from None
+    most = conf.get("MAX_ARGUMENT_BYTES")
+    if len(encoded) > most:
+        raise InvalidInput(
+            field, f"{len(encoded)} bytes", f"is over the limit of {most} bytes",
+            "Store the data elsewhere and pass its name (SCHEDULER['MAX_ARGUMENT_BYTES'] sets the limit).",
+        )  # fmt: skip
+    if "\\u0000" in text or "\\ud" in text:
+        _check_text(field, again)
+    return again
+
+
+def _check_text(field: str, value: Any) -> None:
+    if isinstance(value, str):
+        if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
+            raise InvalidInput(field, value, "holds a NUL byte or half a character", "Databases can't store it.")
+    elif isinstance(value, list):
+        for item in value:
+            _check_text(field, item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check_text(field, key)
+            _check_text(field, item)
+
+
+def _check_signature(task: Task, args: list[Any], kwargs: dict[str, Any]) -> None:
+    try:
+        signature = inspect.signature(task.run)
+    except (TypeError, ValueError):  # a task whose body is written in C tells nothing
+        return
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        field = "kwargs" if kwargs or not args else "args"
+        given = kwargs if field == "kwargs" else args
+        raise InvalidInput(field, given, f"doesn't fit {task.name}: {error}", f"It takes {signature}.") from None

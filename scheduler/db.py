@@ -1,0 +1,119 @@
+"""How Tickwork talks to the database: write transactions, a connection of its own, patience in outages; all processes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+OUTAGE = (OperationalError, InterfaceError)
+"""What Django raises while a database is away, restarting, read-only or locked by somebody else."""
+
+LONGEST_PAUSE = 5.0
+
+
+@contextmanager
+def write_transaction(connection: BaseDatabaseWrapper | None = None) -> Iterator[BaseDatabaseWrapper]:
+    """A transaction that takes SQLite's write lock at once, so that it never fails half-way for want of it.
+
+    SQLite answers a read transaction that turns into a writing one with an immediate "database is locked", whatever
+    the timeout (https://sqlite.org/lang_transaction.html); BEGIN IMMEDIATE waits its turn instead.
+    """
+    connection = connection or connections[DEFAULT_DB_ALIAS]
+    if connection.vendor == "sqlite" and not connection.in_atomic_block:
+        connection.transaction_mode = "IMMEDIATE"  # type: ignore[attr-defined]
+    with _atomic(connection):
+        yield connection
+
+
+@contextmanager
+def _atomic(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    if connections[connection.alias] is connection:
+        with transaction.atomic(using=connection.alias):
+            yield
+        return
+    # A connection outside Django's registry, which transaction.atomic can't find.
+    connection.ensure_connection()
+    begin = "BEGIN IMMEDIATE" if connection.vendor == "sqlite" else "BEGIN"
+    with connection.cursor() as cursor:
+        cursor.execute(begin)
+        try:
+            yield
+        except BaseException:
+            cursor.execute("ROLLBACK")
+            raise
+        cursor.execute("COMMIT")
+
+
+class _Own(threading.local):
+    connection: BaseDatabaseWrapper | None = None
+    pid: int = 0
+
+
+_own = _Own()
+
+
+def own_connection() -> BaseDatabaseWrapper:
+    """Return this thread's own autocommit connection, apart from the one that task code and Django's request cycle use.
+
+    It stays open across tasks (Celery's Django fixup closes the others around each), lies outside the task's
+    transactions, and is made anew in a forked child.
+    """
+    if _own.connection is None or _own.pid != os.getpid():
+        # The parent's socket is left alone: closing it here would end the parent's session too.
+        _own.connection = connections.create_connection(DEFAULT_DB_ALIAS)
+        _own.pid = os.getpid()
+    return _own.connection
+
+
+def close_own_connection() -> None:
+    """Close this thread's own connection; the next use opens a new one."""
+    if _own.connection is not None and _own.pid == os.getpid():
+        _own.connection.close()
+
+
+def outlast(
+    work: Callable[[BaseDatabaseWrapper], T], *, what: str, give_up: Callable[[], bool] = lambda: False
+) -> T:
+    """Do `work` on this thread's own connection, and again with growing pauses for as long as the database is away.
+
+    :param work: called with the connection; must be safe to repeat when a commit's fate is unknown
+    :param what: names the work in the log, which gets one line per outage and one per recovery
+    :param give_up: asked before each further try; when true the outage is raised
+    """
+    pause, away_since = 0.1, None
+    while True:
+        connection = own_connection()
+        try:
+            answer = work(connection)
+        except OUTAGE as error:
+            close_own_connection()
+            connections[DEFAULT_DB_ALIAS].close_if_unusable_or_obsolete()
+            if away_since is None:
+                away_since = time.monotonic()
+                logger.warning("Database out of reach, %s waits: %s", what, str(error).strip())
+            if give_up():
+                raise
+            time.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+        else:
+            if away_since is not None:
+                logger.warning("Database back after %.1f s, %s done", time.monotonic() - away_since, what)
+            return answer
+
+
+def execute(connection: BaseDatabaseWrapper, sql: str, parameters: list[Any] | tuple[Any, ...] = ()) -> list[Any]:
+    """Run one statement and return its rows (an empty list where it returns none)."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchall() if cursor.description else []

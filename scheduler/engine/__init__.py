@@ -1,0 +1,1 @@
+"""The scheduler process: the pass, what it plans, what it publishes, what it recovers."""

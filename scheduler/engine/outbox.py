@@ -1,0 +1,88 @@
+"""The thread that publishes, so that a slow broker never holds up a pass; engine."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Sequence
+
+from django.db import connection
+from kombu.exceptions import OperationalError
+
+from .. import conf
+from ..db import OUTAGE
+from ..models import TaskRun
+from ..publishing import Publisher, publish
+
+logger = logging.getLogger(__name__)
+
+LONGEST_PAUSE = 3.0
+MOST_WAITING = 8
+"""Batches that may wait in memory; what is beyond stays pending in the database, where it is safe and cheap."""
+
+
+class Outbox:
+    """Publishes batches of committed runs, and backs off while the broker is away. The rows are the real queue."""
+
+    def __init__(self) -> None:
+        self._batches: queue.Queue[list[TaskRun] | None] = queue.Queue()
+        self._publisher = Publisher(conf.get("BROKER_TIMEOUT"))
+        self._not_before = 0.0
+        self._pause = 0.2
+        self._away_since: float | None = None
+        self._thread = threading.Thread(target=self._loop, name="tickwork-outbox", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it makes sense to take more runs from the database."""
+        return time.monotonic() >= self._not_before and self._batches.qsize() < MOST_WAITING
+
+    @property
+    def away_since(self) -> float | None:
+        """When the broker went out of reach (monotonic), or None."""
+        return self._away_since
+
+    def put(self, batch: Sequence[TaskRun]) -> None:
+        """Publish a batch soon, or leave it to the database while the broker is away."""
+        if batch and self.ready:
+            self._batches.put(list(batch))
+
+    def stop(self, timeout: float) -> None:
+        """Publish what is in line, for `timeout` seconds at most; the rest is pending and goes out later."""
+        self._batches.put(None)
+        self._thread.join(timeout)
+
+    def _loop(self) -> None:
+        while (batch := self._batches.get()) is not None:
+            if time.monotonic() < self._not_before:
+                continue
+            try:
+                publish(self._publisher, batch)
+                self._came_back()
+            except OUTAGE as error:
+                logger.warning("Published, but not noted as queued: %s", str(error).strip())
+                connection.close()
+            except OperationalError as error:
+                self._went_away(error)
+            except Exception as error:
+                logger.exception("Publishing failed")
+                self._went_away(error)
+        self._publisher.close()
+        connection.close()
+
+    def _went_away(self, error: Exception) -> None:
+        if self._away_since is None:
+            self._away_since = time.monotonic()
+            logger.warning("Broker out of reach, runs stay pending until it is back: %s", error)
+        self._not_before = time.monotonic() + self._pause
+        self._pause = min(self._pause * 2, LONGEST_PAUSE)
+
+    def _came_back(self) -> None:
+        if self._away_since is not None:
+            logger.warning("Broker back after %.1f s", time.monotonic() - self._away_since)
+        self._away_since, self._pause = None, 0.2

@@ -1,0 +1,198 @@
+"""One pass: claim what is due, plan it, write runs and next run times in one transaction; engine."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db.models import Count, Q
+from django_apscheduler.models import DjangoJob
+
+from .. import conf, jobs, jobstore, runs, triggers
+from ..arguments import KnownTasks
+from ..db import OUTAGE, execute, write_transaction
+from ..exceptions import PlanningError, SchedulerError
+from ..models import LIVE, Overlap, ScheduledTask, State, TaskRun
+from .planning import Action, Firing, Live, Plan, Policy, plan
+
+logger = logging.getLogger(__name__)
+
+STATES = {Action.FIRE: State.PENDING, Action.WAIT: State.PENDING, Action.SKIP: State.SKIPPED, Action.MISS: State.MISSED}
+
+
+@dataclass
+class Planned:
+    """What one transaction of a pass wrote."""
+
+    claimed: int = 0
+    new: list[TaskRun] = field(default_factory=list)
+    """The runs that are to be published now."""
+    firings: list[tuple[str, Firing]] = field(default_factory=list)
+    """Every firing with its job's id, for APScheduler's listeners."""
+
+
+@dataclass
+class _Batch:
+    now: datetime
+    planned: Planned
+    runs: list[TaskRun] = field(default_factory=list)
+    moves: list[tuple[str, datetime | None]] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
+
+
+def plan_due(now: datetime, known: KnownTasks, *, limit: int) -> Planned:
+    """Plan up to `limit` due jobs in one short transaction. Nothing in it talks to anything but the database.
+
+    A job that can't be planned is set aside with its reason and costs only itself.
+    """
+    planned = Planned()
+    with write_transaction() as connection:
+        if connection.vendor == "postgresql":
+            # A process that is stopped in here must not hold its jobs' rows for ever.
+            execute(connection, "SELECT set_config('idle_in_transaction_session_timeout', '8000', true)")
+        rows = jobstore.claim_due(now, limit)
+        planned.claimed = len(rows)
+        if not rows:
+            return planned
+        tasks = ScheduledTask.objects.in_bulk([row.id for row in rows])
+        live = _live_runs([row.id for row in rows])
+        try:
+            with transaction.atomic():
+                _plan_rows(rows, tasks, live, known, now, planned)
+        except OUTAGE:
+            raise
+        except Exception:
+            logger.exception("A batch of %d jobs can't be planned together; planning them one by one", len(rows))
+            planned.new.clear()
+            planned.firings.clear()
+            for row in rows:
+                _plan_alone(row, tasks, live, known, now, planned)
+    return planned
+
+
+def _plan_rows(
+    rows: Sequence[DjangoJob],
+    tasks: dict[str, ScheduledTask],
+    live: dict[str, Live],
+    known: KnownTasks,
+    now: datetime,
+    planned: Planned,
+) -> None:
+    batch = _Batch(now, planned)
+    for row in rows:
+        job = tasks.get(row.id)
+        try:
+            if job is None:
+                raise PlanningError("It has no scheduled task: it was stored by another program")
+            if job.removed_at is not None or job.paused_at is not None:
+                batch.moves.append((row.id, None))
+                continue
+            _collect(batch, job, row, _plan_one(job, row, live.get(row.id, Live()), known, now))
+        except SchedulerError as error:
+            set_aside(row, job, str(error))
+    for job_id in batch.replaced:
+        jobs.cancel_live(job_id, reason="Replaced by a newer run of its job")
+    inserted = runs.insert(batch.runs)
+    jobstore.advance(batch.moves)
+    planned.new += [run for run in inserted if run.state == State.PENDING and not run.waiting]
+
+
+def _plan_alone(
+    row: DjangoJob,
+    tasks: dict[str, ScheduledTask],
+    live: dict[str, Live],
+    known: KnownTasks,
+    now: datetime,
+    planned: Planned,
+) -> None:
+    try:
+        with transaction.atomic():
+            _plan_rows([row], tasks, live, known, now, planned)
+    except OUTAGE:
+        raise
+    except Exception as error:
+        logger.exception("Job %s can't be planned", row.id)
+        set_aside(row, tasks.get(row.id), f"It can't be planned: {type(error).__name__}: {error}")
+
+
+def _plan_one(job: ScheduledTask, row: DjangoJob, live: Live, known: KnownTasks, now: datetime) -> Plan:
+    if job.task not in known:
+        raise PlanningError(f"No task named {job.task!r} is registered here or on a worker that is alive")
+    trigger = jobstore.load_trigger(row.job_state)
+    policy = Policy(job.max_instances, job.overlap, job.misfire_grace_time, job.catch_up)
+
+    def next_after(at: datetime) -> datetime | None:
+        return triggers.next_fire_time(trigger, at, job_id=row.id)
+
+    try:
+        return plan(row.next_run_time, now, next_after, policy, live, most=conf.get("MAX_CATCH_UP"))
+    except SchedulerError:
+        raise
+    except Exception as error:
+        raise PlanningError(f"Its trigger fails: {type(error).__name__}: {error}") from error
+
+
+def _collect(batch: _Batch, job: ScheduledTask, row: DjangoJob, made: Plan) -> None:
+    for firing in made.firings:
+        batch.runs.append(
+            runs.new_run(
+                job,
+                firing.scheduled_at,
+                now=batch.now,
+                state=STATES[firing.action],
+                waiting=firing.action is Action.WAIT,
+                reason=firing.reason,
+            )
+        )
+        batch.planned.firings.append((row.id, firing))
+    batch.moves.append((row.id, made.next_run_time))
+    if made.replace:
+        batch.replaced.append(row.id)
+
+
+def _live_runs(job_ids: list[str]) -> dict[str, Live]:
+    """Count the live runs of jobs on all workers, in one query."""
+    counted = (
+        TaskRun.objects.filter(job_id__in=job_ids, state__in=LIVE)
+        .values("job_id")
+        .annotate(active=Count("id", filter=Q(waiting=False)), waiting_count=Count("id", filter=Q(waiting=True)))
+    )
+    return {row["job_id"]: Live(row["active"], row["waiting_count"]) for row in counted}
+
+
+def set_aside(row: DjangoJob, job: ScheduledTask | None, reason: str) -> None:
+    """Mark a job as broken, with its reason: it fires no more until it heals, and keeps its place in time."""
+    logger.error("Job %s is set aside: %s", row.id, reason)
+    if job is None:
+        job, _ = ScheduledTask.objects.get_or_create(job_id=row.id)
+    job.broken_reason, job.parked_run_time = reason, row.next_run_time
+    job.save(update_fields=["broken_reason", "parked_run_time", "updated_at"])
+    jobstore.advance([(row.id, None)])
+
+
+def release_waiting(now: datetime, limit: int = 100) -> int:
+    """Let runs that wait in line go, where a live run of their job has ended; return how many."""
+    waiting = TaskRun.objects.filter(waiting=True).order_by("job_id").values_list("job_id", flat=True)
+    return sum(_release_job(job_id, now) for job_id in waiting.distinct()[:limit])
+
+
+def _release_job(job_id: str, now: datetime) -> int:
+    with write_transaction():
+        row = DjangoJob.objects.filter(id=job_id)
+        if connections[DEFAULT_DB_ALIAS].features.has_select_for_update_skip_locked:
+            row = row.select_for_update(skip_locked=True)
+        if not row.exists() and DjangoJob.objects.filter(id=job_id).exists():
+            return 0  # another scheduler is at it
+        job = ScheduledTask.objects.filter(job_id=job_id).first()
+        live = _live_runs([job_id]).get(job_id, Live())
+        free = (job.max_instances if job else 1) - live.active
+        if job is not None and job.overlap == Overlap.ALLOW:
+            free = live.waiting
+        if free <= 0:
+            return 0
+        chosen = TaskRun.objects.filter(job_id=job_id, waiting=True, state=State.PENDING).order_by("scheduled_at")
+        ids = list(chosen.values_list("id", flat=True)[:free])
+        return TaskRun.objects.filter(id__in=ids, waiting=True).update(waiting=False, publish_at=now)

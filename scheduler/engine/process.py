@@ -1,0 +1,70 @@
+"""The life of a scheduler process: sync, run until a signal, end within five seconds; engine."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from typing import Any
+
+from django.db import connection
+
+from .. import registry
+from ..db import OUTAGE
+from .schedulers import BlockingScheduler
+
+logger = logging.getLogger(__name__)
+
+LONGEST_END = 4.5
+"""Seconds after which a process that was told to stop leaves as if it had been killed, which loses nothing."""
+
+
+def run(*, sync: bool = True) -> None:
+    """Run a scheduler in this process until SIGTERM or SIGINT."""
+    scheduler = BlockingScheduler()
+    stopping = threading.Event()
+
+    def stop(number: int, frame: Any) -> None:
+        if not stopping.is_set():
+            stopping.set()
+            threading.Thread(target=_leave_in_time, name="tickwork-end", daemon=True).start()
+            scheduler.stop_soon()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    if sync:
+        sync_when_possible(stopping)
+    if not stopping.is_set():
+        scheduler.start()
+    logger.info("Scheduler has stopped")
+
+
+def sync_when_possible(stopping: threading.Event) -> None:
+    """Store the jobs that code declares, waiting for the database. A wrong declaration is logged and the rest runs."""
+    told = False
+    while not stopping.is_set():
+        try:
+            report = registry.sync()
+        except OUTAGE as error:
+            connection.close()
+            if not told:
+                logger.warning("Database out of reach, waiting to start: %s", str(error).strip())
+                told = True
+            stopping.wait(1.0)
+            continue
+        except Exception:
+            logger.exception("Jobs declared in code could not be synced; the stored ones run")
+            return
+        if report.added or report.changed:
+            logger.info("Jobs from code: %d added, %d changed", len(report.added), len(report.changed))
+        for job_id in report.gone:
+            logger.warning("Job %s is no longer declared in code; `manage.py syncjobs --prune` removes it", job_id)
+        return
+
+
+def _leave_in_time() -> None:
+    time.sleep(LONGEST_END)
+    logging.shutdown()
+    os._exit(0)

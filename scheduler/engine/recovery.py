@@ -1,0 +1,91 @@
+"""Finds what crashes left behind: runs of dead workers, messages that the broker lost, jobs that have healed; engine.
+
+Every scheduler does this a few times a minute; row locks and guarded updates keep them out of each other's way.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django_apscheduler.models import DjangoJob
+
+from .. import clock, jobstore, processes, runs
+from ..arguments import KnownTasks
+from ..exceptions import RestoreError
+from ..models import ScheduledTask, ServiceProcess, State, TaskRun
+from . import broker
+
+logger = logging.getLogger(__name__)
+
+SETTLED = timedelta(seconds=3)
+"""A run queued more recently than this may not be in the broker's list yet, or no more."""
+
+
+def recover(*, steady: bool, broker_in_reach: bool) -> None:
+    """Do one round.
+
+    :param steady: whether this process has seen the database without a break for long enough to call others dead
+    :param broker_in_reach: whether the broker was in reach a moment ago
+    """
+    if steady:
+        processes.bury_silent()
+    give_up_lost_runs()
+    expire_overdue()
+    heal_jobs()
+    if broker_in_reach:
+        send_lost_messages()
+
+
+def give_up_lost_runs() -> int:
+    """End (or plan again) running runs whose worker process has stopped; return how many."""
+    dead = ServiceProcess.objects.filter(kind=ServiceProcess.Kind.WORKER).exclude(stopped_at=None)
+    settled = clock.now() - SETTLED
+    lost = TaskRun.objects.filter(state=State.RUNNING, process__in=dead.values("id"), started_at__lt=settled)
+    ended = 0
+    for run in lost:
+        if runs.lose(connections[DEFAULT_DB_ALIAS], run, f"Its worker {run.worker} died"):
+            logger.warning("Run %s of job %s: its worker %s died", run.id, run.job_id, run.worker)
+            ended += 1
+    return ended
+
+
+def expire_overdue() -> int:
+    """End runs that no worker took before they expired; return how many."""
+    overdue = TaskRun.objects.filter(state__in=runs.NOT_STARTED, expires_at__lt=clock.now() - SETTLED)
+    outcome = runs.Outcome(State.EXPIRED, "No worker took it before it expired")
+    return sum(runs.refuse(run, outcome) for run in overdue)
+
+
+def heal_jobs() -> int:
+    """Put jobs that were set aside back on the schedule, where what was missing has come back; return how many."""
+    known = KnownTasks()
+    healed = 0
+    for job in ScheduledTask.objects.exclude(broken_reason="").filter(removed_at=None).select_related("job"):
+        try:
+            jobstore.load_trigger(job.job.job_state)
+        except RestoreError:
+            continue
+        if job.task not in known or not job.task or job.broken_reason.startswith("It can't be planned"):
+            continue
+        changed = ScheduledTask.objects.filter(job_id=job.job_id, broken_reason=job.broken_reason)
+        if changed.update(broken_reason="", parked_run_time=None):
+            DjangoJob.objects.filter(id=job.job_id, next_run_time=None).update(next_run_time=job.parked_run_time)
+            logger.info("Job %s has healed", job.id)
+            healed += 1
+    return healed
+
+
+def send_lost_messages() -> int:
+    """Plan queued runs again whose messages are no longer in the broker; return how many."""
+    settled = clock.now() - SETTLED
+    queued = TaskRun.objects.filter(state=State.QUEUED, queued_at__lt=settled)
+    if not queued.exists():
+        broker.remember()
+        return 0
+    lost = broker.find_lost(queued)
+    again = runs.republish(lost, queued_before=settled)
+    if again:
+        logger.warning("The broker lost %d messages; they are sent again", again)
+    return again

@@ -1,0 +1,156 @@
+"""APScheduler's two schedulers with a pass of our own over the job store; engine (or, embedded, the web process).
+
+`_process_jobs` is a private method of APScheduler 3: its own submits before it persists, and one exception in it ends
+the loop for good (docs/decisions). A test fails when its shape changes.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from apscheduler.events import (
+    EVENT_JOB_MAX_INSTANCES,
+    EVENT_JOB_MISSED,
+    EVENT_JOB_SUBMITTED,
+    JobExecutionEvent,
+    JobSubmissionEvent,
+)
+from apscheduler.executors.base import BaseExecutor
+from apscheduler.schedulers import background, blocking
+from apscheduler.schedulers.base import STATE_PAUSED, STATE_STOPPED
+from django.db import connection
+
+from .. import clock, conf
+from ..arguments import KnownTasks
+from ..db import OUTAGE
+from ..jobstore import TickworkJobStore
+from . import service
+from .calls import JobCalls
+from .outbox import Outbox
+from .passes import Planned, plan_due, release_waiting
+from .planning import Action
+
+logger = logging.getLogger(__name__)
+
+EVENTS = {Action.SKIP: EVENT_JOB_MAX_INSTANCES, Action.FIRE: EVENT_JOB_SUBMITTED, Action.WAIT: EVENT_JOB_SUBMITTED}
+STOP_SECONDS = 3.0
+
+
+class _NoExecutor(BaseExecutor):  # type: ignore[misc]
+    """APScheduler wants an executor to start; Celery's workers are ours."""
+
+    def _do_submit_job(self, job: Any, run_times: Any) -> None:
+        raise NotImplementedError("Jobs are enqueued by the pass")
+
+
+class TickworkScheduler(JobCalls):
+    """What both schedulers share: the pass, the outbox and the clean end."""
+
+    _outbox: Outbox | None = None
+    _service: service.Service | None = None
+
+    def _create_default_jobstore(self) -> TickworkJobStore:
+        return TickworkJobStore()
+
+    def _create_default_executor(self) -> BaseExecutor:
+        return _NoExecutor()
+
+    def _begin(self) -> None:
+        self._known = KnownTasks()
+        self._away_since: float | None = None
+        self._outbox = Outbox()
+        self._outbox.start()
+        self._service = service.Service()
+
+    def _finish(self) -> None:
+        """Publish what is committed, say farewell and leave; nothing is planned any more."""
+        outbox, self._outbox = self._outbox, None
+        if outbox is not None:
+            outbox.stop(STOP_SECONDS)
+        if self._service is not None:
+            self._service.stop()
+        connection.close()
+
+    def _process_jobs(self) -> float:
+        """Do one pass and return the seconds until the next. Never raises, and never returns 0 after a failure."""
+        poll = float(conf.get("POLL_INTERVAL"))
+        if self.state == STATE_PAUSED or self._outbox is None:
+            return poll
+        try:
+            wait = self._one_pass()
+            if self._away_since is not None:
+                logger.warning("Database back after %.1f s", time.monotonic() - self._away_since)
+                self._away_since = None
+            return min(max(wait, 0.0), poll)
+        except OUTAGE as error:
+            self._drop_connection()
+            if self._away_since is None:
+                self._away_since = time.monotonic()
+                logger.warning("Database out of reach, firing goes on when it is back: %s", str(error).strip())
+        except Exception:
+            self._drop_connection()
+            logger.exception("A pass failed; the next one follows")
+        if self._service is not None:
+            self._service.interrupted()
+        return poll
+
+    def _one_pass(self) -> float:
+        assert self._outbox is not None and self._service is not None
+        self._service.start_once()
+        limit = conf.get("BATCH_SIZE")
+        while self.state != STATE_STOPPED:
+            planned = plan_due(clock.now(), self._known, limit=limit)
+            self._outbox.put(planned.new)
+            self._tell(planned)
+            if planned.claimed < limit:
+                break
+        release_waiting(clock.now())
+        service.publish_left(self._outbox, limit)
+        self._service.passed(self._outbox)
+        return service.seconds_until_next(clock.now())
+
+    def _drop_connection(self) -> None:
+        try:
+            connection.close()
+        except Exception:
+            logger.debug("Connection failed to close", exc_info=True)
+
+    def _tell(self, planned: Planned) -> None:
+        """Dispatch APScheduler's events to listeners of the user's."""
+        for job_id, firing in planned.firings:
+            at = firing.scheduled_at
+            if firing.action is Action.MISS:
+                self._dispatch_event(JobExecutionEvent(EVENT_JOB_MISSED, job_id, "default", at))
+            else:
+                self._dispatch_event(JobSubmissionEvent(EVENTS[firing.action], job_id, "default", [at]))
+
+
+class BlockingScheduler(TickworkScheduler, blocking.BlockingScheduler):  # type: ignore[misc]
+    """APScheduler's BlockingScheduler: `start()` returns when the scheduler has been shut down."""
+
+    def _main_loop(self) -> None:
+        self._begin()
+        try:
+            super()._main_loop()
+        finally:
+            self._finish()
+
+    def stop_soon(self) -> None:
+        """End the loop after the pass that is under way; safe to call from a signal handler."""
+        self.state = STATE_STOPPED
+        if self._event is not None:
+            self._event.set()
+
+
+class BackgroundScheduler(TickworkScheduler, background.BackgroundScheduler):  # type: ignore[misc]
+    """APScheduler's BackgroundScheduler: `start()` returns at once, a daemon thread does the passes."""
+
+    def _main_loop(self) -> None:
+        self._begin()
+        try:
+            super()._main_loop()
+        finally:
+            self._finish()
+

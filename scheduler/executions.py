@@ -1,0 +1,73 @@
+"""Keeps django-apscheduler's execution table in step with the runs, in its own words; called by `runs.py` alone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django_apscheduler.models import DjangoJobExecution
+
+from .db import execute
+from .models import State, TaskRun
+from .texts import LIBRARY_EXCEPTION_CHARS, clean, clean_end
+
+TABLE = DjangoJobExecution._meta.db_table
+
+STATUS = {
+    State.PENDING: DjangoJobExecution.SENT,
+    State.QUEUED: DjangoJobExecution.SENT,
+    State.RUNNING: DjangoJobExecution.SENT,
+    State.RETRYING: DjangoJobExecution.SENT,
+    State.SUCCESS: DjangoJobExecution.SUCCESS,
+    State.MISSED: DjangoJobExecution.MISSED,
+    State.SKIPPED: DjangoJobExecution.MAX_INSTANCES,
+    State.FAILURE: DjangoJobExecution.ERROR,
+    State.TIMEOUT: DjangoJobExecution.ERROR,
+    State.LOST: DjangoJobExecution.ERROR,
+    State.CANCELLED: DjangoJobExecution.ERROR,
+    State.EXPIRED: DjangoJobExecution.ERROR,
+}
+
+
+def row_for(run: TaskRun) -> DjangoJobExecution:
+    """Return the unsaved execution row of a new run."""
+    row = DjangoJobExecution(job_id=run.job_id, run_time=run.scheduled_at, status=STATUS[State(run.state)])
+    if run.finished_at is not None:
+        row.finished = Decimal(str(round(run.finished_at.timestamp(), 2)))
+        row.duration = Decimal(0)
+        row.exception = clean(run.reason, LIBRARY_EXCEPTION_CHARS)
+    return row
+
+
+def write_outcome(
+    connection: BaseDatabaseWrapper,
+    execution_id: int | None,
+    state: State,
+    *,
+    started_at: datetime | None,
+    finished_at: datetime,
+    text: str,
+    traceback: str,
+) -> None:
+    """Write a run's end into its execution row, in the transaction that `connection` is in.
+
+    `duration` is what the worker spent (the library measures from the scheduled time instead).
+    """
+    if execution_id is None:
+        return
+    seconds = (finished_at - started_at).total_seconds() if started_at else 0.0
+    values: list[Any] = [
+        STATUS[state],
+        round(max(seconds, 0.0), 2),
+        round(finished_at.timestamp(), 2),
+        clean(text, LIBRARY_EXCEPTION_CHARS) or None,
+        clean_end(traceback, LIBRARY_EXCEPTION_CHARS * 64) or None,
+        execution_id,
+    ]
+    execute(
+        connection,
+        f"UPDATE {TABLE} SET status = %s, duration = %s, finished = %s, exception = %s, traceback = %s WHERE id = %s",
+        values,
+    )

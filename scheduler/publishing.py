@@ -1,0 +1,167 @@
+"""The only sender of messages: hands runs to the broker by task name, in one pipeline; engine and "run now" callers."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from celery import current_app
+from kombu import Connection
+from kombu.exceptions import OperationalError
+
+from . import conf, runs
+from .db import OUTAGE
+from .models import State, TaskRun
+
+logger = logging.getLogger(__name__)
+
+HEADER = "tickwork"
+"""Marks a message as tracked; its value is the attempt that it may start."""
+SOON_SECONDS = 0.5
+LONGEST_PAUSE = 5.0
+
+
+def broker_connection(timeout: float) -> Connection:
+    """Return a new broker connection that gives up after `timeout` seconds instead of blocking for ever."""
+    limits: dict[str, Any] = {}
+    app = current_app._get_current_object()
+    if (app.conf.broker_write_url or app.conf.broker_url or "").startswith(("redis", "unix", "sentinel", "valkey")):
+        limits = {"socket_timeout": timeout, "socket_connect_timeout": timeout, "retry_on_timeout": False}
+    return app.connection_for_write(transport_options=limits, connect_timeout=timeout)
+
+
+class Publisher:
+    """A broker connection of its own, opened on first use and again after each failure. One thread at a time."""
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout = timeout
+        self._connection: Connection | None = None
+        self._producer: Any = None
+
+    def send(self, batch: Sequence[TaskRun]) -> None:
+        """Send the messages of a batch through one pipeline.
+
+        :raises OperationalError: (kombu's) if the broker is out of reach; some of the messages may have been sent
+        """
+        app = current_app._get_current_object()
+        if self._producer is None:
+            self._connection = broker_connection(self.timeout)
+            self._producer = app.amqp.Producer(self._connection, auto_declare=False)
+        try:
+            with self._connection._reraise_as_library_errors(), self._batch(len(batch)):  # type: ignore[union-attr]
+                for run in batch:
+                    self._send_one(app, run)
+        except BaseException:
+            self.close()
+            raise
+
+    def _batch(self, size: int) -> Any:
+        batch = getattr(self._producer, "batch", None)  # kombu 5.7 and newer
+        return batch(max_size=min(size, 500)) if batch and self._producer.supports_batch_publish else nullcontext()
+
+    def _send_one(self, app: Any, run: TaskRun) -> None:
+        options = {name: run.options[name] for name in ("priority", "time_limit", "soft_time_limit") if name in run.options}
+        if run.queue:
+            options["queue"] = run.queue
+        if run.expires_at is not None:
+            options["expires"] = run.expires_at
+        app.send_task(
+            run.task,
+            run.args,
+            run.kwargs,
+            task_id=str(run.id),
+            producer=self._producer,
+            ignore_result=True,
+            retries=run.retries,
+            retry=False,
+            headers={HEADER: run.attempt},
+            add_to_parent=False,
+            root_id=str(run.id),
+            parent_id=None,
+            **options,
+        )
+
+    def close(self) -> None:
+        """Close the connection; the next `send` opens a new one."""
+        connection, self._connection, self._producer = self._connection, None, None
+        if connection is not None:
+            try:
+                connection.release()
+            except Exception:  # a broken socket may fail to close as well
+                logger.debug("Broker connection failed to close", exc_info=True)
+
+
+def publish(publisher: Publisher, batch: Sequence[TaskRun]) -> None:
+    """Send a batch and note it as queued. A run whose message can't be built fails alone, with the reason.
+
+    :raises OperationalError: (kombu's) if the broker is out of reach; the runs stay pending, which is the outbox
+    """
+    if not batch:
+        return
+    try:
+        publisher.send(batch)
+    except OperationalError:
+        raise
+    except Exception:
+        logger.warning("A message of a batch of %d can't be sent; sending them one by one", len(batch), exc_info=True)
+        batch = [run for run in batch if _send_alone(publisher, run)]
+    runs.mark_queued(batch)
+
+
+def _send_alone(publisher: Publisher, run: TaskRun) -> bool:
+    try:
+        publisher.send([run])
+    except OperationalError:
+        raise
+    except Exception as error:
+        reason = f"Its message can't be sent: {type(error).__name__}: {error}"
+        logger.error("Run %s of job %s: %s", run.id, run.job_id, reason)
+        runs.refuse(run, runs.Outcome(State.FAILURE, reason))
+        return False
+    return True
+
+
+_soon_lock = threading.Lock()
+_soon_publisher: Publisher | None = None
+_soon_not_before = 0.0
+
+
+def publish_soon(batch: Sequence[TaskRun]) -> bool:
+    """Try once, within half a second, to publish what this process has just committed; else the engine does it.
+
+    Never raises and never blocks longer: a page or shell that asks for a run must not wait for the broker.
+    """
+    global _soon_not_before
+    if time.monotonic() < _soon_not_before:
+        return False
+    sent = threading.Event()
+    thread = threading.Thread(target=_send_soon, args=(list(batch), sent), name="tickwork-publish", daemon=True)
+    thread.start()
+    if not sent.wait(SOON_SECONDS):
+        _soon_not_before = time.monotonic() + LONGEST_PAUSE
+        logger.info("The broker did not answer at once; the scheduler publishes the run")
+        return False
+    try:
+        runs.mark_queued(batch)
+    except OUTAGE as error:
+        logger.info("The run was published but not noted as queued: %s", error)
+    return True
+
+
+def _send_soon(batch: list[TaskRun], sent: threading.Event) -> None:
+    global _soon_publisher
+    if not _soon_lock.acquire(timeout=SOON_SECONDS):
+        return
+    try:
+        if _soon_publisher is None:
+            _soon_publisher = Publisher(SOON_SECONDS)
+        _soon_publisher.send(batch)
+        sent.set()
+    except Exception as error:
+        logger.info("Not published at once: %s", error)
+    finally:
+        _soon_lock.release()

@@ -1,0 +1,232 @@
+"""Jobs declared in code: the decorator that collects them, and the sync that stores them; any process."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from django_apscheduler.models import DjangoJob
+
+from . import arguments, jobs, options, triggers
+from .db import write_transaction
+from .exceptions import InvalidInput, RestoreError
+from .models import ScheduledTask, Source
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+ARGUMENT_FIELDS = ("task", "args", "kwargs")
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """One `@scheduled_job`: the task and everything that was said of its job."""
+
+    task: Any
+    trigger: Any
+    crontab: str | None
+    args: Any
+    kwargs: Any
+    given_id: str | None
+    options: dict[str, Any]
+    trigger_args: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return self.given_id or str(self.task.name)
+
+    def schedule(self) -> dict[str, Any]:
+        """Return what was said of the trigger, as JSON that compares equal as long as the code stays as it is."""
+        if self.crontab is not None:
+            said: Any = {"crontab": self.crontab}
+        elif isinstance(self.trigger, str) or self.trigger is None:
+            said = {"alias": self.trigger or "date"}
+        elif isinstance(self.trigger, dict):
+            said = self.trigger
+        else:
+            said = triggers.trigger_to_data(triggers.trigger_from_arguments(self.trigger, {}))
+        return {**said, **{name: str(value) for name, value in sorted(self.trigger_args.items())}}
+
+    def build_trigger(self) -> Any:
+        return jobs.build_trigger(self.trigger, dict(self.trigger_args), self.crontab)
+
+
+_declarations: list[Declaration] = []
+
+
+def scheduled_job(
+    trigger: Any = None,
+    args: Any = None,
+    kwargs: Any = None,
+    id: str | None = None,
+    name: str = "",
+    *,
+    crontab: str | None = None,
+    **more: Any,
+) -> Callable[[T], T]:
+    """Declare a job over a Celery task: `@scheduled_job("cron", hour=6, id="report")` above `@shared_task`.
+
+    The job is stored when a scheduler starts, or by `manage.py syncjobs`. Several declarations may be stacked over one
+    task. Parameters are those of `add_job`, without the task; `id` defaults to the task's name.
+
+    :raises InvalidInput: at import, if what is decorated is no task, the id is taken, or an option or trigger is wrong
+    """
+    chosen, trigger_args = options.split({**more, "name": name or ""})
+    if id is not None:
+        jobs.check_id(id)
+
+    def declare(task: T) -> T:
+        if not hasattr(task, "apply_async"):
+            arguments.task_name(task)  # says what is wrong with it
+        declaration = Declaration(task, trigger, crontab, args or [], kwargs or {}, id, chosen, trigger_args)
+        declaration.build_trigger()
+        _declarations.append(declaration)
+        return task
+
+    return declare
+
+
+def declarations() -> dict[str, Declaration]:
+    """Return the declared jobs by id, after importing every task module. :raises InvalidInput: if two share an id"""
+    arguments.registered_tasks()
+    found: dict[str, Declaration] = {}
+    for declaration in _declarations:
+        other = found.get(declaration.id)
+        if other is not None and other.task.name != declaration.task.name:
+            raise InvalidInput(
+                "id", declaration.id, f"is declared for {other.task.name} and for {declaration.task.name}",
+                "Give one of them another id.",
+            )  # fmt: skip
+        found[declaration.id] = declaration
+    return found
+
+
+@dataclass
+class SyncReport:
+    """What a sync did, or would do."""
+
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    overridden: list[tuple[str, str]] = field(default_factory=list)
+    """(job, field): the code says something new, and a person's change is kept."""
+    gone: list[str] = field(default_factory=list)
+    """Stored from code, and no longer declared."""
+    removed: list[str] = field(default_factory=list)
+    """Of those, the ones that were removed because `prune` was asked for."""
+
+
+def sync(*, plan_only: bool = False, prune: bool = False) -> SyncReport:
+    """Bring the stored jobs in step with the declared ones.
+
+    Unchanged jobs are not written at all, so they keep their next run time. Field by field, what a person changed is
+    kept. A declaration that has gone is reported, and its job removed only with `prune`. A job that a person removed
+    stays removed.
+
+    :param plan_only: report and change nothing
+    :raises InvalidInput: for a declaration that can't be stored; the others are not touched either
+    """
+    report = SyncReport()
+    declared = declarations()
+    wanted = {job_id: _wanted(declaration) for job_id, declaration in declared.items()}
+    for job_id, declaration in declared.items():
+        with write_transaction():
+            DjangoJob.objects.select_for_update().filter(id=job_id).first()
+            _sync_one(job_id, declaration, wanted[job_id], report, plan_only)
+    stored = ScheduledTask.objects.filter(source=Source.CODE, removed_at=None).values_list("job_id", flat=True)
+    report.gone = sorted(set(stored) - set(declared))
+    if prune and not plan_only:
+        for job_id in report.gone:
+            jobs.remove_job(job_id, by="syncjobs")
+            ScheduledTask.objects.filter(job_id=job_id).update(declared=None)
+            report.removed.append(job_id)
+    return report
+
+
+def _wanted(declaration: Declaration) -> dict[str, Any]:
+    """Return the declared value of every field, checked."""
+    name = arguments.task_name(declaration.task)
+    args, kwargs = arguments.check_arguments(name, declaration.args, declaration.kwargs)
+    fields = {**options.DEFAULTS, **declaration.options, "task": name, "args": args, "kwargs": kwargs}
+    return {**fields, "schedule": declaration.schedule()}
+
+
+def _sync_one(
+    job_id: str, declaration: Declaration, wanted: dict[str, Any], report: SyncReport, plan_only: bool
+) -> None:
+    job = ScheduledTask.objects.select_related("job").filter(job_id=job_id).first()
+    if job is None or (job.removed_at is not None and job.declared is None):
+        report.added.append(job_id)
+        if not plan_only:
+            _add(declaration, wanted)
+    elif job.removed_at is None:
+        changes = _changes(job, wanted, report)
+        if not changes and job.declared is not None and _said(job.declared) == wanted:
+            report.unchanged.append(job_id)
+            return
+        (report.changed if changes else report.unchanged).append(job_id)
+        if not plan_only:
+            _change(job, declaration, wanted, changes)
+
+
+def _add(declaration: Declaration, wanted: dict[str, Any]) -> None:
+    job = jobs.add_job(
+        declaration.task,
+        declaration.trigger,
+        wanted["args"],
+        wanted["kwargs"],
+        declaration.id,
+        crontab=declaration.crontab,
+        source=Source.CODE,
+        **declaration.options,
+        **declaration.trigger_args,
+    )
+    _note(job, wanted)
+
+
+def _changes(job: ScheduledTask, wanted: dict[str, Any], report: SyncReport) -> set[str]:
+    """Return the fields that the code has changed since the last sync and no person has."""
+    declared = job.declared or {}
+    changes = set()
+    for name, value in wanted.items():
+        if declared.get(name) == value and name in declared:
+            continue
+        current, before = _current(job, name), declared.get("trigger" if name == "schedule" else name)
+        if name != "schedule" and current == value:
+            continue
+        if name in declared and current == before:
+            changes.add(name)
+        else:
+            report.overridden.append((job.id, name))
+    return changes
+
+
+def _current(job: ScheduledTask, name: str) -> Any:
+    if name != "schedule":
+        return getattr(job, name)
+    try:
+        return triggers.trigger_to_data(jobs.restore_trigger(job))
+    except RestoreError:
+        return None
+
+
+def _change(job: ScheduledTask, declaration: Declaration, wanted: dict[str, Any], changes: set[str]) -> None:
+    told = {name: wanted[name] for name in changes if name != "schedule"}
+    if "schedule" in changes:
+        told["trigger"] = triggers.trigger_to_data(declaration.build_trigger())
+    if told:
+        job = jobs.modify_job(job.id, by="syncjobs", **told)
+    _note(job, wanted, keep_trigger="schedule" not in changes)
+
+
+def _note(job: ScheduledTask, wanted: dict[str, Any], *, keep_trigger: bool = False) -> None:
+    """Remember what the code said, and the trigger that came of it (an interval's start is not in the code)."""
+    before = (job.declared or {}).get("trigger")
+    trigger = before if keep_trigger else triggers.trigger_to_data(jobs.restore_trigger(job))
+    ScheduledTask.objects.filter(job_id=job.id).update(declared={**wanted, "trigger": trigger}, source=Source.CODE)
+
+
+def _said(declared: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in declared.items() if name != "trigger"}

@@ -1,0 +1,42 @@
+"""When a job fires: APScheduler's trigger classes with our rules; knows nothing of models, used in every process."""
+
+from __future__ import annotations
+
+from .advice import warnings
+from .base import Schedule
+from .calendarinterval import CalendarIntervalTrigger
+from .combining import AndTrigger, OrTrigger
+from .cron import CrontabTrigger, CronTrigger
+from .firing import check_fires, first_fire_time, latest_fire_time, next_fire_time, upcoming
+from .interval import DateTrigger, IntervalTrigger
+from .spec import (
+    replace_timezone,
+    timezone_of,
+    trigger_from_arguments,
+    trigger_from_data,
+    trigger_to_data,
+)
+from .words import describe
+
+__all__ = [
+    "AndTrigger",
+    "CalendarIntervalTrigger",
+    "CronTrigger",
+    "CrontabTrigger",
+    "DateTrigger",
+    "IntervalTrigger",
+    "OrTrigger",
+    "Schedule",
+    "check_fires",
+    "describe",
+    "first_fire_time",
+    "latest_fire_time",
+    "next_fire_time",
+    "replace_timezone",
+    "timezone_of",
+    "trigger_from_arguments",
+    "trigger_from_data",
+    "trigger_to_data",
+    "upcoming",
+    "warnings",
+]

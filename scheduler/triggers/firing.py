@@ -1,0 +1,137 @@
+"""Asks a trigger for its firings: the next, the latest missed, the coming ones; used by engine, CLI and admin."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from apscheduler.triggers.base import BaseTrigger
+
+from scheduler.exceptions import InvalidTrigger, PlanningError, SchedulerError
+
+from .base import DOOR_STEPS, MICROSECOND, Schedule, Search
+from .combining import Combining
+from .interval import DateTrigger
+from .spec import adopt
+from .zones import UTC
+
+_RATE_FIRINGS = 120
+_RATE_SECONDS = 80
+"""120 firings within 80 s are more than one a second, with room for jitter's unevenness."""
+
+
+def _following(trigger: Schedule, after: datetime, job_id: str) -> datetime | None:
+    """Return the first instant after `after`, both in UTC; every failure is a PlanningError."""
+    try:
+        return trigger.following(after, Search(job_id))
+    except SchedulerError:
+        raise
+    except Exception as error:
+        raise PlanningError(f"the trigger failed: {type(error).__name__}: {error}") from error
+
+
+def next_fire_time(trigger: BaseTrigger, after: datetime, *, job_id: str = "") -> datetime | None:
+    """Return the first firing strictly after `after`, in the trigger's zone; None if there is none.
+
+    :param after: an aware datetime
+    :param job_id: jitter is derived from it and from the nominal time
+    :raises PlanningError: if the trigger fails or takes too many steps
+    """
+    ours = adopt(trigger)
+    found = _following(ours, after.astimezone(UTC), job_id)
+    return None if found is None else found.astimezone(ours.timezone)
+
+
+def first_fire_time(trigger: BaseTrigger, now: datetime, *, job_id: str = "") -> datetime | None:
+    """Return the first firing of a new job: not before `now`; a date trigger's run date even if it has passed."""
+    if isinstance(trigger, DateTrigger):
+        return trigger.run_date
+    ours = adopt(trigger)
+    if isinstance(ours, DateTrigger):
+        return ours.run_date
+    return next_fire_time(ours, now.astimezone(UTC) - MICROSECOND, job_id=job_id)
+
+
+def latest_fire_time(trigger: BaseTrigger, after: datetime, until: datetime, *, job_id: str = "") -> datetime | None:
+    """Return the last firing after `after` and not after `until`; None if there is none.
+
+    Halves the span instead of walking through it: a week of missed seconds costs some forty steps.
+    """
+    ours = adopt(trigger)
+    latest = _following(ours, after.astimezone(UTC), job_id)
+    high = until.astimezone(UTC)
+    if latest is None or latest > high:
+        return None
+    found = _following(ours, latest, job_id)  # most often nothing else was missed
+    while found is not None and found <= high:
+        latest = found
+        middle = latest + (high - latest) / 2
+        found = _following(ours, middle, job_id)
+        while (found is None or found > high) and high > latest:
+            high = middle  # no firing between the middle and the old end
+            middle = latest + (high - latest) / 2
+            found = _following(ours, middle, job_id)
+    return latest.astimezone(ours.timezone)
+
+
+def upcoming(trigger: BaseTrigger, count: int, *, after: datetime, job_id: str = "") -> list[datetime]:
+    """Return the next firings strictly after `after`, at most `count`, in the trigger's zone."""
+    ours = adopt(trigger)
+    found: list[datetime] = []
+    moment: datetime | None = after.astimezone(UTC)
+    while len(found) < count:
+        assert moment is not None
+        moment = _following(ours, moment, job_id)
+        if moment is None:
+            break
+        found.append(moment.astimezone(ours.timezone))
+    return found
+
+
+def check_fires(trigger: BaseTrigger, *, now: datetime) -> None:
+    """Refuse a trigger that never fires from `now` on, fires more than once a second, or takes too long to search.
+
+    A date trigger in the past is let through: it fires at once.
+
+    :raises InvalidTrigger: saying why
+    """
+    ours = adopt(trigger)
+    if isinstance(ours, DateTrigger):
+        return
+    start = now.astimezone(UTC) - MICROSECOND
+    try:
+        found = ours.following(start, Search(steps=DOOR_STEPS))
+        if found is not None and isinstance(ours, Combining):
+            _check_rate(ours, found)
+    except PlanningError as error:
+        field = "trigger.jitter" if "jitter" in str(error) else "trigger"
+        mend = "Make the jitter smaller." if field == "trigger.jitter" else "Make sure that its parts can meet."
+        raise InvalidTrigger(field, _shown(ours), f"can't be planned: {error}", mend) from None
+    if found is None:
+        _refuse_silent(ours, now)
+
+
+def _check_rate(trigger: Schedule, first: datetime) -> None:
+    moment: datetime | None = first
+    for _ in range(_RATE_FIRINGS):
+        moment = trigger.following(moment, Search(steps=DOOR_STEPS)) if moment is not None else None
+        if moment is None or moment - first > timedelta(seconds=_RATE_SECONDS):
+            return
+    raise InvalidTrigger(
+        "trigger", _shown(trigger), "fires more than once a second", "Leave a second or more between firings."
+    )
+
+
+def _refuse_silent(trigger: Any, now: datetime) -> None:
+    end = trigger.last_instant()
+    if end is not None and end < now:
+        shown = trigger.end_date.isoformat()
+        raise InvalidTrigger("trigger.end_date", shown, "has passed, so it never fires", "Choose a later end.")
+    mend = "No date matches all its fields from now on; check them against each other."
+    if end is not None:
+        mend = "Its first firing would be after end_date."
+    raise InvalidTrigger("trigger", _shown(trigger), "never fires", mend)
+
+
+def _shown(trigger: Schedule) -> str:
+    return str(trigger)

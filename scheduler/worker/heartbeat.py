@@ -1,0 +1,144 @@
+"""Says that this worker lives, and ends running tasks that somebody cancelled; Celery worker, in its main process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+from celery import signals
+from celery.worker import state as worker_state
+
+if TYPE_CHECKING:
+    from ..processes import ThisProcess
+
+logger = logging.getLogger(__name__)
+
+CANCEL_POLL = 1.0
+_this: ThisProcess | None = None
+_thread: _Heartbeat | None = None
+
+
+def this_process() -> ThisProcess:
+    """Return this worker's identity; pool processes inherit it from their main process."""
+    global _this
+    if _this is None:
+        from ..processes import ThisProcess
+
+        _this = ThisProcess("worker", f"{os.getpid()}@{socket.gethostname()}")
+    return _this
+
+
+@signals.celeryd_init.connect  # type: ignore[untyped-decorator]
+def _name_this_process(sender: str = "", **_: Any) -> None:
+    global _this
+    from ..processes import ThisProcess
+
+    _this = ThisProcess("worker", sender)
+
+
+@signals.worker_init.connect  # type: ignore[untyped-decorator]
+def _adopt_tasks(sender: Any, **_: Any) -> None:
+    from .tracking import adopt
+
+    adopt(sender.app)
+
+
+@signals.worker_ready.connect  # type: ignore[untyped-decorator]
+def _start(sender: Any, **_: Any) -> None:
+    """Start (once; a broker reconnect sends the signal again) with what the consumer consumes."""
+    global _thread
+    this = this_process()
+    this.queues = sorted(sender.app.amqp.queues.consume_from)
+    this.tasks = sorted(name for name in sender.app.tasks if not name.startswith("celery."))
+    this.info = {"concurrency": getattr(sender.pool, "num_processes", None) or getattr(sender.pool, "limit", None)}
+    if _thread is None:
+        _thread = _Heartbeat(this, sender.pool)
+        _thread.start()
+    else:
+        _thread.pool = sender.pool
+
+
+@signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
+def _stop(**_: Any) -> None:
+    if _thread is not None:
+        _thread.stop()
+
+
+class _Heartbeat(threading.Thread):
+    def __init__(self, this: ThisProcess, pool: Any) -> None:
+        super().__init__(name="tickwork-heartbeat", daemon=True)
+        self.this, self.pool = this, pool
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        from .. import conf, processes
+        from ..db import OUTAGE
+
+        interval, since, away = conf.get("HEARTBEAT_INTERVAL"), float("inf"), False
+        self._quietly(processes.bury_predecessors)
+        while True:
+            try:
+                if since >= interval:
+                    processes.beat(self.this)
+                    since = 0.0
+                self._end_cancelled()
+                if away:
+                    logger.warning("Database back, heartbeat goes on")
+                away = False
+            except OUTAGE as error:
+                self._close()
+                if not away:
+                    logger.warning("Database out of reach, heartbeat waits: %s", str(error).strip())
+                away = True
+            except Exception:
+                logger.exception("Heartbeat failed and goes on")
+            pause = min(CANCEL_POLL, interval)
+            if self._stopping.wait(pause):
+                break
+            since += pause
+        self._quietly(lambda: processes.farewell(self.this))
+        self._close()
+
+    def stop(self) -> None:
+        """Stop beating and say farewell, within a few seconds."""
+        self._stopping.set()
+        self.join(timeout=3)
+
+    def _quietly(self, work: Any) -> None:
+        try:
+            work()
+        except Exception as error:
+            logger.info("Not noted in the database: %s", error)
+
+    def _close(self) -> None:
+        from django.db import connection
+
+        try:
+            connection.close()
+        except Exception:
+            logger.debug("Connection failed to close", exc_info=True)
+
+    def _end_cancelled(self) -> None:
+        """Terminate running tasks that were asked to stop and did not do so in time.
+
+        The database's word that the run is still in that process comes first: a process may have gone on to
+        another task. Only the worker's own request object is told, never every worker over the broker.
+        """
+        from datetime import timedelta
+
+        from .. import clock, conf
+        from ..models import State, TaskRun
+
+        overdue = TaskRun.objects.filter(
+            process=self.this.id,
+            state=State.RUNNING,
+            cancel_requested_at__lt=clock.now() - timedelta(seconds=conf.get("CANCEL_GRACE")),
+        )
+        for run_id, pid in overdue.values_list("id", "pid"):
+            for request in list(worker_state.active_requests):
+                if request.id == str(run_id) and request.worker_pid == pid:
+                    logger.warning("Run %s did not stop when asked to: terminating process %s", run_id, pid)
+                    request.terminate(self.pool, signal="KILL")

@@ -1,0 +1,199 @@
+"""One attempt of a run, from its claim to its outcome, and `progress()`; Celery worker, in each pool process.
+
+Everything goes through a database connection of tracking's own, so neither the task's transactions nor Django's
+closing of connections around a task touch it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import traceback as traceback_module
+import uuid
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from celery.exceptions import SoftTimeLimitExceeded
+
+from ..exceptions import TaskCancelled
+from . import heartbeat
+from .progress import ProgressReporter
+
+if TYPE_CHECKING:
+    from ..runs import Claim, Outcome
+
+logger = logging.getLogger(__name__)
+
+
+class _Current(threading.local):
+    attempt: Attempt | None = None
+
+
+_current = _Current()
+
+
+def current_attempt() -> Attempt | None:
+    """Return the attempt that this thread is in the body of, if any."""
+    return _current.attempt
+
+
+def begin(run_id: str, number: int, task: str) -> Attempt | None:
+    """Claim an attempt, waiting while the database is away; None means that its body must not run."""
+    from .. import clock, runs
+    from ..db import outlast
+
+    try:
+        uuid.UUID(run_id)
+        number = int(number)
+    except (TypeError, ValueError):
+        logger.warning("Message %.100r claims to be a run, but has no run's id", run_id)
+        return None
+    mine = heartbeat.this_process()
+    claim = outlast(
+        lambda connection: runs.claim(
+            connection, run_id, number, task, worker=mine.name, process=mine.id, pid=os.getpid(), now=clock.now()
+        ),
+        what=f"the claim of run {run_id}",
+    )
+    if claim is None:
+        logger.info("Run %s, attempt %d: not claimed (a duplicate, or it has ended)", run_id, number)
+        return None
+    _current.attempt = attempt = Attempt(run_id, number, claim)
+    return attempt
+
+
+def leave(attempt: Attempt) -> None:
+    """Forget the attempt that this thread was in."""
+    attempt.reporter.stop()
+    _current.attempt = None
+
+
+def progress(current: float, total: float | None = None, text: str = "") -> None:
+    """Tell how far the task has come; shown with its run. Outside a tracked run it does nothing.
+
+    :param current: what is done
+    :param total: what there is to do, in the same unit, if known
+    :param text: a few words for people
+    :raises TaskCancelled: if somebody has cancelled the run; let it pass, so that the task ends
+    """
+    attempt = _current.attempt
+    if attempt is None:
+        return
+    if attempt.reporter.cancelled:
+        raise TaskCancelled("Somebody has cancelled this run.")
+    attempt.reporter.note(current, total, text)
+
+
+class Attempt:
+    """A claimed attempt, and how to end it. Every end is written once; a second one finds its guard closed."""
+
+    def __init__(self, run_id: str, number: int, claim: Claim) -> None:
+        self.run_id, self.number, self.claim = run_id, number, claim
+        self.planned_retry: Any = None
+        self.reporter = ProgressReporter(run_id, number)
+        self._started = time.monotonic()
+
+    def succeed(self, result: Any) -> None:
+        """The body returned `result`."""
+        from .. import conf
+        from ..models import State
+        from ..texts import to_json
+
+        stored = None if result is None else to_json(result, conf.get("MAX_RESULT_BYTES"))
+        self._end(State.SUCCESS, result=stored)
+
+    def fail(self, error: BaseException, info: Any) -> None:
+        """The body raised `error`; a soft time limit and a cancellation have states of their own."""
+        from ..models import State
+
+        told = {"exception": _line(error), "traceback": _traceback(info, error)}
+        if isinstance(error, SoftTimeLimitExceeded):
+            self._end(State.TIMEOUT, reason="The soft time limit ended it", **told)
+        elif isinstance(error, TaskCancelled):
+            self._end(State.CANCELLED, reason=str(error), **told)
+        else:
+            self._end(State.FAILURE, **told)
+
+    def end_by_itself(self, celery_state: str, error: BaseException) -> None:
+        """The body raised Celery's Ignore (it ended as it wanted to, or replaced itself) or Reject."""
+        from ..models import State
+
+        if celery_state == "IGNORED":
+            self._end(State.SUCCESS, reason="The task ended itself with Ignore, or replaced itself by another")
+        else:
+            self._end(State.FAILURE, reason="The task rejected its message", exception=_line(error))
+
+    def end_with_error(self, error: BaseException) -> None:
+        """The body raised what ends the process (SystemExit, KeyboardInterrupt)."""
+        from ..models import State
+
+        self._end(State.FAILURE, exception=_line(error), traceback=_traceback(None, error))
+
+    def retry(
+        self, *, at: datetime | timedelta, error: Any, info: Any, args: Any = None, kwargs: Any = None
+    ) -> None:
+        """The task asked to be tried again `at` an instant or after a delay."""
+        from .. import clock
+        from ..models import State
+
+        due = at if isinstance(at, datetime) else clock.now() + at
+        if due.tzinfo is None:
+            due = due.astimezone()
+        self._end(
+            State.RETRYING,
+            reason=f"Attempt {self.number} asked to be tried again" + (f": {_line(error)}" if error else ""),
+            exception=_line(error) if error else "",
+            traceback=_traceback(info, error) if error else "",
+            retry_at=due,
+            retry_args=None if args == self.claim.args else args,
+            retry_kwargs=None if kwargs == self.claim.kwargs else kwargs,
+        )
+
+    def _end(self, state: Any, **told: Any) -> None:
+        from ..runs import Outcome
+
+        outcome = Outcome(state, progress=self.reporter.stop(), **told)
+        self._write(outcome)
+
+    def _write(self, outcome: Outcome) -> None:
+        """Write the outcome, through any outage. What the database refuses for its content is told without it."""
+        from dataclasses import replace
+
+        from django.db import DatabaseError
+
+        from .. import runs
+        from ..db import OUTAGE, close_own_connection, outlast
+
+        def write(connection: Any) -> bool:
+            return runs.finish(connection, self.run_id, self.number, outcome)
+
+        what = f"the outcome of run {self.run_id} ({outcome.state})"
+        try:
+            written = outlast(write, what=what)
+        except OUTAGE:
+            raise
+        except (DatabaseError, ValueError) as error:
+            logger.exception("Run %s: its outcome can't be stored as it is", self.run_id)
+            close_own_connection()
+            reason = f"Its outcome could not be stored whole: {type(error).__name__}"
+            outcome = replace(outcome, reason=reason, result=None, exception="", traceback="", progress=None)
+            written = outlast(write, what=what)
+        if not written:
+            logger.warning("Run %s, attempt %d: ended as %s, but it had ended before", self.run_id, self.number, outcome.state)
+
+
+def _line(error: Any) -> str:
+    """Return what a traceback's last line says of an error, whatever its own __str__ does."""
+    try:
+        return "".join(traceback_module.format_exception_only(type(error), error)).strip()
+    except Exception:
+        return type(error).__name__
+
+
+def _traceback(info: Any, error: Any) -> str:
+    text = getattr(info, "traceback", None)
+    if text is None and isinstance(error, BaseException):
+        text = "".join(traceback_module.format_exception(error))
+    return str(text or "")
