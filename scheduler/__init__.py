@@ -1,4 +1,4 @@
-"""Tickwork: APScheduler decides when, the database remembers, Celery does the work, the execution table tells the truth.
+"""Tickwork: APScheduler decides when, the database remembers, Celery works, the execution table tells the truth.
 
 The public API is imported on first use, so that importing the package needs neither Django's settings nor its apps.
 """

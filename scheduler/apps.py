@@ -3,6 +3,8 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from .exceptions import InvalidSetting
+
 
 class SchedulerConfig(AppConfig):
     name = "scheduler"
@@ -10,4 +12,13 @@ class SchedulerConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import checks  # noqa: F401, registers them
+        from . import checks, conf  # noqa: F401, registers them
+
+        try:
+            embedded_wanted = conf.get("EMBEDDED")
+        except InvalidSetting:
+            return  # the check says so, in one line
+        if embedded_wanted:
+            from . import embedded
+
+            embedded.install()

@@ -1,4 +1,4 @@
-"""The app's settings: the dict `SCHEDULER` in the project's settings, checked and with defaults; read in all processes."""
+"""The app's settings: the dict `SCHEDULER` of the project, checked and with defaults; read in all processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How Tickwork talks to the database: write transactions, a connection of its own, patience in outages; all processes."""
+"""Write transactions, a database connection of our own, and patience in outages; used in all processes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, InternalError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-OUTAGE = (OperationalError, InterfaceError)
-"""What Django raises while a database is away, restarting, read-only or locked by somebody else."""
+OUTAGE = (OperationalError, InterfaceError, InternalError)
+"""What Django raises while a database is away, restarting, read-only or locked by somebody else. (PostgreSQL's
+"read-only transaction" and "idle-in-transaction timeout" are of SQLSTATE class 25, an InternalError.)"""
 
 LONGEST_PAUSE = 5.0
 
@@ -82,9 +83,7 @@ def close_own_connection() -> None:
         _own.connection.close()
 
 
-def outlast(
-    work: Callable[[BaseDatabaseWrapper], T], *, what: str, give_up: Callable[[], bool] = lambda: False
-) -> T:
+def outlast(work: Callable[[BaseDatabaseWrapper], T], *, what: str, give_up: Callable[[], bool] = lambda: False) -> T:
     """Do `work` on this thread's own connection, and again with growing pauses for as long as the database is away.
 
     :param work: called with the connection; must be safe to repeat when a commit's fate is unknown

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from apscheduler.triggers.base import BaseTrigger
 from django.db import IntegrityError, transaction
+from django.utils import timezone as django_timezone
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from . import clock, options, publishing, runs, triggers
@@ -172,11 +173,7 @@ def _aware(field: str, value: Any) -> datetime | None:
             raise InvalidInput(field, value, "is not a date and time", "Write 2026-12-01T09:00+00:00.") from None
     if not isinstance(value, datetime):
         raise InvalidInput(field, value, "is not a date and time", "Write 2026-12-01T09:00+00:00.")
-    if value.tzinfo is None:
-        from django.utils import timezone as django_timezone
-
-        value = django_timezone.make_aware(value)
-    return value
+    return value if value.tzinfo is not None else django_timezone.make_aware(value)
 
 
 MODIFIABLE = ("task", "args", "kwargs", "trigger", "crontab", "timezone", "next_run_time")

@@ -140,15 +140,12 @@ def advance(moves: Sequence[tuple[str, datetime | None]]) -> None:
 
 def next_due() -> datetime | None:
     """Return the earliest next run time of all jobs."""
-    return (
-        DjangoJob.objects.filter(next_run_time__isnull=False)
-        .order_by("next_run_time")
-        .values_list("next_run_time", flat=True)
-        .first()
-    )
+    scheduled = DjangoJob.objects.filter(next_run_time__isnull=False).order_by("next_run_time")
+    earliest: datetime | None = scheduled.values_list("next_run_time", flat=True).first()
+    return earliest
 
 
-class TickworkJobStore(DjangoJobStore):  # type: ignore[misc]
+class TickworkJobStore(DjangoJobStore):
     """The store behind APScheduler's own calls. Reads as the library does, restores safely, and deletes nothing."""
 
     def start(self, scheduler: Any, alias: str) -> None:

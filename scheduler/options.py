@@ -1,4 +1,4 @@
-"""The options of a job: their names, their types and what they accept; used by `jobs.py` and the registry, any process."""
+"""The options of a job: their names, types and what they accept; for `jobs.py` and the registry, any process."""
 
 from __future__ import annotations
 

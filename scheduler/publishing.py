@@ -13,7 +13,7 @@ from celery import current_app
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
-from . import conf, runs
+from . import runs
 from .db import OUTAGE
 from .models import State, TaskRun
 
@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 HEADER = "tickwork"
 """Marks a message as tracked; its value is the attempt that it may start."""
+MESSAGE_OPTIONS = ("priority", "time_limit", "soft_time_limit")
 SOON_SECONDS = 0.5
 LONGEST_PAUSE = 5.0
 
@@ -31,7 +32,8 @@ def broker_connection(timeout: float) -> Connection:
     app = current_app._get_current_object()
     if (app.conf.broker_write_url or app.conf.broker_url or "").startswith(("redis", "unix", "sentinel", "valkey")):
         limits = {"socket_timeout": timeout, "socket_connect_timeout": timeout, "retry_on_timeout": False}
-    return app.connection_for_write(transport_options=limits, connect_timeout=timeout)
+    connection: Connection = app.connection_for_write(transport_options=limits, connect_timeout=timeout)
+    return connection
 
 
 class Publisher:
@@ -64,7 +66,9 @@ class Publisher:
         return batch(max_size=min(size, 500)) if batch and self._producer.supports_batch_publish else nullcontext()
 
     def _send_one(self, app: Any, run: TaskRun) -> None:
-        options = {name: run.options[name] for name in ("priority", "time_limit", "soft_time_limit") if name in run.options}
+        options = {
+            name: run.options[name] for name in ("priority", "time_limit", "soft_time_limit") if name in run.options
+        }
         if run.queue:
             options["queue"] = run.queue
         if run.expires_at is not None:

@@ -31,12 +31,13 @@ def prune(*, days: float | None = None, keep: int | None = None) -> int:
 
 def _prune_job(job_id: str, before: object, keep: int) -> int:
     of_job = TaskRun.objects.filter(job_id=job_id)
-    first_kept = of_job.order_by("-scheduled_at").values_list("scheduled_at", flat=True)[keep - 1 : keep] if keep else []
     old = of_job.filter(state__in=TERMINAL, scheduled_at__lt=before)
     if keep:
-        if not first_kept:
+        newest = of_job.order_by("-scheduled_at").values_list("scheduled_at", flat=True)
+        oldest_kept = list(newest[keep - 1 : keep])
+        if not oldest_kept:
             return 0
-        old = old.filter(scheduled_at__lt=first_kept[0])
+        old = old.filter(scheduled_at__lt=oldest_kept[0])
     deleted = 0
     while batch := list(old.values_list("id", "execution_id")[:BATCH]):
         DjangoJobExecution.objects.filter(id__in=[execution for _, execution in batch if execution]).delete()

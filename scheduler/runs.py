@@ -112,9 +112,12 @@ def _insert_one(run: TaskRun) -> bool:
 def take_unpublished(now: datetime, limit: int) -> list[TaskRun]:
     """Take up to `limit` runs that are due for the broker, and hold other schedulers off them for a while."""
     with write_transaction() as connection:
-        lock = {"skip_locked": True} if connection.features.has_select_for_update_skip_locked else {}
         due = TaskRun.objects.filter(state__in=UNPUBLISHED, waiting=False, publish_at__lte=now)
-        runs = list(due.select_for_update(**lock).order_by("publish_at")[:limit])
+        runs = list(
+            due.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked).order_by(
+                "publish_at"
+            )[:limit]
+        )
         lease = now + timedelta(seconds=conf.get("REPUBLISH_AFTER"))
         TaskRun.objects.filter(id__in=[run.id for run in runs]).update(publish_at=lease)
     return runs
@@ -199,6 +202,25 @@ def claim(
             adapt(run_id), attempt, task, *NOT_STARTED, False, adapt(now),
         ],
     )  # fmt: skip
+    return _claimed(rows)
+
+
+def claimed_before(
+    connection: BaseDatabaseWrapper, run_id: str, attempt: int, *, process: uuid.UUID, pid: int, now: datetime
+) -> Claim | None:
+    """Return the claim that this very caller made at `now`, where an outage swallowed the database's answer to it."""
+    adapt = _adapter(connection)
+    return _claimed(
+        execute(
+            connection,
+            f"SELECT job_id, args, kwargs, options FROM {TABLE}"
+            " WHERE id = %s AND attempt = %s AND state = %s AND process = %s AND pid = %s AND started_at = %s",
+            [adapt(run_id), attempt, State.RUNNING, adapt(process), pid, adapt(now)],
+        )
+    )
+
+
+def _claimed(rows: list[Any]) -> Claim | None:
     if not rows:
         return None
     job_id, *documents = rows[0]
@@ -231,8 +253,8 @@ def end(
     with write_transaction(connection):
         rows = execute(
             connection,
-            f"UPDATE {TABLE} SET state = %s, reason = %s, finished_at = %s, result = %s, exception = %s, traceback = %s,"
-            " progress = COALESCE(%s, progress), publish_at = NULL, waiting = %s"
+            f"UPDATE {TABLE} SET state = %s, reason = %s, finished_at = %s, result = %s, exception = %s,"
+            " traceback = %s, progress = COALESCE(%s, progress), publish_at = NULL, waiting = %s"
             f" WHERE {guard} RETURNING execution_id, started_at",
             [
                 outcome.state, reason, adapt(outcome.ended_at), outcome.result, exception, traceback,
@@ -363,10 +385,9 @@ def _adapter(connection: BaseDatabaseWrapper) -> Any:
     return adapt
 
 
-def _aware(value: Any) -> datetime | None:
+def _aware(value: datetime | str | None) -> datetime | None:
     """Return an instant as read by a raw query: SQLite hands out text in UTC."""
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    if value is not None and value.tzinfo is None:
-        value = value.replace(tzinfo=UTC)
-    return value
+    if value is None:
+        return None
+    instant = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)

@@ -25,7 +25,7 @@ def clean_end(text: str, limit: int) -> str:
 
 
 def to_json(value: Any, limit: int) -> str:
-    """Return `value` as JSON text of at most `limit` bytes; what JSON can't say or is too long becomes its repr, cut."""
+    """Return `value` as JSON of at most `limit` bytes; what JSON can't say or is too long becomes its repr, cut."""
     try:
         text = json.dumps(value, cls=DjangoJSONEncoder, allow_nan=False)
     except Exception:  # unserializable, endless, too deep, NaN, or a broken __repr__ of the user's

@@ -10,8 +10,14 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from apscheduler.events import EVENT_ALL_JOBS_REMOVED, EVENT_JOB_ADDED, EVENT_JOB_MODIFIED, EVENT_JOB_REMOVED
-from apscheduler.events import JobEvent, SchedulerEvent
+from apscheduler.events import (
+    EVENT_ALL_JOBS_REMOVED,
+    EVENT_JOB_ADDED,
+    EVENT_JOB_MODIFIED,
+    EVENT_JOB_REMOVED,
+    JobEvent,
+    SchedulerEvent,
+)
 from apscheduler.job import Job
 from apscheduler.jobstores.base import BaseJobStore, JobLookupError
 from apscheduler.schedulers.base import STATE_RUNNING, STATE_STOPPED, BaseScheduler
@@ -30,7 +36,7 @@ logger = logging.getLogger(__name__)
 DEFAULTS = ("misfire_grace_time", "coalesce", "max_instances")
 
 
-class JobCalls(BaseScheduler):  # type: ignore[misc]
+class JobCalls(BaseScheduler):
     """The calls that people know, over jobs that any process may change."""
 
     def _configure(self, config: dict[str, Any]) -> None:
@@ -40,11 +46,12 @@ class JobCalls(BaseScheduler):  # type: ignore[misc]
         if config.pop("executors", None):
             logger.warning("executors= is ignored: Celery's workers run the jobs")
         self._wanted: dict[str, dict[str, Any]] = {}
+        self._pending_jobs: list[tuple[Job, str, bool]] = []
         super()._configure(config)
 
     def add_jobstore(self, jobstore: Any, alias: str = "default", **options: Any) -> None:
-        """Take django-apscheduler's store (ours takes its place); refuse others, which the pass could not claim from."""
-        if isinstance(jobstore, BaseJobStore) and not isinstance(jobstore, DjangoJobStore) or alias != "default":
+        """Take django-apscheduler's store (ours takes its place); refuse others, which a pass can't claim from."""
+        if (isinstance(jobstore, BaseJobStore) and not isinstance(jobstore, DjangoJobStore)) or alias != "default":
             raise InvalidInput("jobstore", alias, "is not known", "Tickwork keeps all jobs in Django's database.")
         super().add_jobstore(TickworkJobStore(), alias)
 
@@ -125,9 +132,7 @@ class JobCalls(BaseScheduler):  # type: ignore[misc]
         self._told(JobEvent(EVENT_JOB_MODIFIED, job_id, jobstore))
         return self._job(job_id)
 
-    def reschedule_job(
-        self, job_id: str, jobstore: str | None = None, trigger: Any = None, **trigger_args: Any
-    ) -> Job:
+    def reschedule_job(self, job_id: str, jobstore: str | None = None, trigger: Any = None, **trigger_args: Any) -> Job:
         """Give a job another trigger and next run time."""
         return self.modify_job(job_id, jobstore, trigger=trigger or "date", **trigger_args)
 

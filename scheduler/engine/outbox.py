@@ -19,15 +19,17 @@ from ..publishing import Publisher, publish
 logger = logging.getLogger(__name__)
 
 LONGEST_PAUSE = 3.0
-MOST_WAITING = 8
+MOST_WAITING = 16
 """Batches that may wait in memory; what is beyond stays pending in the database, where it is safe and cheap."""
+PATIENCE = 0.5
+"""Seconds that a pass waits for room in line."""
 
 
 class Outbox:
     """Publishes batches of committed runs, and backs off while the broker is away. The rows are the real queue."""
 
     def __init__(self) -> None:
-        self._batches: queue.Queue[list[TaskRun] | None] = queue.Queue()
+        self._batches: queue.Queue[list[TaskRun] | None] = queue.Queue(MOST_WAITING)
         self._publisher = Publisher(conf.get("BROKER_TIMEOUT"))
         self._not_before = 0.0
         self._pause = 0.2
@@ -40,7 +42,7 @@ class Outbox:
     @property
     def ready(self) -> bool:
         """Whether it makes sense to take more runs from the database."""
-        return time.monotonic() >= self._not_before and self._batches.qsize() < MOST_WAITING
+        return time.monotonic() >= self._not_before and not self._batches.full()
 
     @property
     def away_since(self) -> float | None:
@@ -48,13 +50,20 @@ class Outbox:
         return self._away_since
 
     def put(self, batch: Sequence[TaskRun]) -> None:
-        """Publish a batch soon, or leave it to the database while the broker is away."""
-        if batch and self.ready:
-            self._batches.put(list(batch))
+        """Publish a batch soon. While the broker is away or far behind, leave it to the database."""
+        if not batch or time.monotonic() < self._not_before:
+            return
+        try:
+            self._batches.put(list(batch), timeout=PATIENCE)
+        except queue.Full:
+            logger.info("The broker is slow; %d runs stay pending for a while", len(batch))
 
     def stop(self, timeout: float) -> None:
         """Publish what is in line, for `timeout` seconds at most; the rest is pending and goes out later."""
-        self._batches.put(None)
+        try:
+            self._batches.put(None, timeout=timeout)
+        except queue.Full:
+            return
         self._thread.join(timeout)
 
     def _loop(self) -> None:

@@ -9,9 +9,10 @@ import logging
 from datetime import timedelta
 
 from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.models import Q
 from django_apscheduler.models import DjangoJob
 
-from .. import clock, jobstore, processes, runs
+from .. import clock, conf, jobstore, processes, runs
 from ..arguments import KnownTasks
 from ..exceptions import RestoreError
 from ..models import ScheduledTask, ServiceProcess, State, TaskRun
@@ -40,9 +41,12 @@ def recover(*, steady: bool, broker_in_reach: bool) -> None:
 
 def give_up_lost_runs() -> int:
     """End (or plan again) running runs whose worker process has stopped; return how many."""
-    dead = ServiceProcess.objects.filter(kind=ServiceProcess.Kind.WORKER).exclude(stopped_at=None)
-    settled = clock.now() - SETTLED
-    lost = TaskRun.objects.filter(state=State.RUNNING, process__in=dead.values("id"), started_at__lt=settled)
+    now = clock.now()
+    workers = ServiceProcess.objects.filter(kind=ServiceProcess.Kind.WORKER)
+    stopped = Q(process__in=workers.exclude(stopped_at=None).values("id"), started_at__lt=now - SETTLED)
+    patience = timedelta(seconds=conf.get("LOST_AFTER"))
+    never_seen = ~Q(process__in=workers.values("id")) & Q(started_at__lt=now - patience)  # died before its first beat
+    lost = TaskRun.objects.filter(stopped | never_seen, state=State.RUNNING)
     ended = 0
     for run in lost:
         if runs.lose(connections[DEFAULT_DB_ALIAS], run, f"Its worker {run.worker} died"):

@@ -38,7 +38,7 @@ EVENTS = {Action.SKIP: EVENT_JOB_MAX_INSTANCES, Action.FIRE: EVENT_JOB_SUBMITTED
 STOP_SECONDS = 3.0
 
 
-class _NoExecutor(BaseExecutor):  # type: ignore[misc]
+class _NoExecutor(BaseExecutor):
     """APScheduler wants an executor to start; Celery's workers are ours."""
 
     def _do_submit_job(self, job: Any, run_times: Any) -> None:
@@ -127,7 +127,7 @@ class TickworkScheduler(JobCalls):
                 self._dispatch_event(JobSubmissionEvent(EVENTS[firing.action], job_id, "default", [at]))
 
 
-class BlockingScheduler(TickworkScheduler, blocking.BlockingScheduler):  # type: ignore[misc]
+class BlockingScheduler(TickworkScheduler, blocking.BlockingScheduler):
     """APScheduler's BlockingScheduler: `start()` returns when the scheduler has been shut down."""
 
     def _main_loop(self) -> None:
@@ -144,7 +144,7 @@ class BlockingScheduler(TickworkScheduler, blocking.BlockingScheduler):  # type:
             self._event.set()
 
 
-class BackgroundScheduler(TickworkScheduler, background.BackgroundScheduler):  # type: ignore[misc]
+class BackgroundScheduler(TickworkScheduler, background.BackgroundScheduler):
     """APScheduler's BackgroundScheduler: `start()` returns at once, a daemon thread does the passes."""
 
     def _main_loop(self) -> None:
@@ -153,4 +153,3 @@ class BackgroundScheduler(TickworkScheduler, background.BackgroundScheduler):  #
             super()._main_loop()
         finally:
             self._finish()
-

@@ -31,7 +31,7 @@ def this_process() -> ThisProcess:
     return _this
 
 
-@signals.celeryd_init.connect  # type: ignore[untyped-decorator]
+@signals.celeryd_init.connect
 def _name_this_process(sender: str = "", **_: Any) -> None:
     global _this
     from ..processes import ThisProcess
@@ -39,14 +39,16 @@ def _name_this_process(sender: str = "", **_: Any) -> None:
     _this = ThisProcess("worker", sender)
 
 
-@signals.worker_init.connect  # type: ignore[untyped-decorator]
+@signals.worker_init.connect
 def _adopt_tasks(sender: Any, **_: Any) -> None:
+    # Loaded before the pool forks: a child that is forked while a thread imports would wait for that import for ever.
+    from .. import clock, conf, db, processes, runs, texts  # noqa: F401
     from .tracking import adopt
 
     adopt(sender.app)
 
 
-@signals.worker_ready.connect  # type: ignore[untyped-decorator]
+@signals.worker_ready.connect
 def _start(sender: Any, **_: Any) -> None:
     """Start (once; a broker reconnect sends the signal again) with what the consumer consumes."""
     global _thread
@@ -61,7 +63,7 @@ def _start(sender: Any, **_: Any) -> None:
         _thread.pool = sender.pool
 
 
-@signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
+@signals.worker_shutdown.connect
 def _stop(**_: Any) -> None:
     if _thread is not None:
         _thread.stop()

@@ -42,14 +42,14 @@ def _loop() -> None:
             logger.exception("An outcome could not be reported; the scheduler finds the run by its worker's heartbeat")
 
 
-@signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
+@signals.worker_shutdown.connect
 def _drain(**_: Any) -> None:
     if _thread is not None:
         _reports.put(None)
         _thread.join(timeout=5)
 
 
-@signals.task_failure.connect  # type: ignore[untyped-decorator]
+@signals.task_failure.connect
 def _on_failure(sender: Any = None, task_id: str = "", exception: Any = None, **_: Any) -> None:
     """Celery sends this in the pool process too, where the tracer has told the outcome; and more than once."""
     if isinstance(exception, TimeLimitExceeded):
@@ -58,7 +58,7 @@ def _on_failure(sender: Any = None, task_id: str = "", exception: Any = None, **
         _later(lambda: _lost(task_id, f"Its process died: {exception}"))
 
 
-@signals.task_revoked.connect  # type: ignore[untyped-decorator]
+@signals.task_revoked.connect
 def _on_revoked(request: Any = None, terminated: bool = False, expired: bool = False, **_: Any) -> None:
     if not _is_tracked(request):
         return
@@ -70,14 +70,14 @@ def _on_revoked(request: Any = None, terminated: bool = False, expired: bool = F
         _later(lambda: _not_started(request.id, "cancelled", "Revoked"))
 
 
-@signals.task_unknown.connect  # type: ignore[untyped-decorator]
+@signals.task_unknown.connect
 def _on_unknown(name: str = "", id: str = "", message: Any = None, **_: Any) -> None:
     if message is not None and HEADER in (message.headers or {}):
         worker = heartbeat.this_process().name
         _later(lambda: _not_started(id, "failure", f"Worker {worker} knows no task {name}"))
 
 
-@signals.task_rejected.connect  # type: ignore[untyped-decorator]
+@signals.task_rejected.connect
 def _on_rejected(message: Any = None, exc: Any = None, **_: Any) -> None:
     headers = getattr(message, "headers", None) or {}
     if HEADER in headers and headers.get("id"):

@@ -22,6 +22,8 @@ from . import heartbeat
 from .progress import ProgressReporter
 
 if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
     from ..runs import Claim, Outcome
 
 logger = logging.getLogger(__name__)
@@ -50,13 +52,17 @@ def begin(run_id: str, number: int, task: str) -> Attempt | None:
     except (TypeError, ValueError):
         logger.warning("Message %.100r claims to be a run, but has no run's id", run_id)
         return None
-    mine = heartbeat.this_process()
-    claim = outlast(
-        lambda connection: runs.claim(
-            connection, run_id, number, task, worker=mine.name, process=mine.id, pid=os.getpid(), now=clock.now()
-        ),
-        what=f"the claim of run {run_id}",
-    )
+    mine, pid, now, tries = heartbeat.this_process(), os.getpid(), clock.now(), 0
+
+    def claim_it(connection: BaseDatabaseWrapper) -> Claim | None:
+        nonlocal tries
+        tries += 1
+        told = runs.claim(connection, run_id, number, task, worker=mine.name, process=mine.id, pid=pid, now=now)
+        if told is None and tries > 1:
+            told = runs.claimed_before(connection, run_id, number, process=mine.id, pid=pid, now=now)
+        return told
+
+    claim = outlast(claim_it, what=f"the claim of run {run_id}")
     if claim is None:
         logger.info("Run %s, attempt %d: not claimed (a duplicate, or it has ended)", run_id, number)
         return None
@@ -131,9 +137,7 @@ class Attempt:
 
         self._end(State.FAILURE, exception=_line(error), traceback=_traceback(None, error))
 
-    def retry(
-        self, *, at: datetime | timedelta, error: Any, info: Any, args: Any = None, kwargs: Any = None
-    ) -> None:
+    def retry(self, *, at: datetime | timedelta, error: Any, info: Any, args: Any = None, kwargs: Any = None) -> None:
         """The task asked to be tried again `at` an instant or after a delay."""
         from .. import clock
         from ..models import State
@@ -181,7 +185,9 @@ class Attempt:
             outcome = replace(outcome, reason=reason, result=None, exception="", traceback="", progress=None)
             written = outlast(write, what=what)
         if not written:
-            logger.warning("Run %s, attempt %d: ended as %s, but it had ended before", self.run_id, self.number, outcome.state)
+            logger.warning(
+                "Run %s, attempt %d: ended as %s, but it had ended before", self.run_id, self.number, outcome.state
+            )
 
 
 def _line(error: Any) -> str:

@@ -26,7 +26,7 @@ HEADER = "tickwork"  # as in publishing.py, which a Celery app can't import befo
 Tracer = Callable[..., trace_ok_t]
 
 
-class TrackedTask(Task):  # type: ignore[misc]
+class TrackedTask(Task):
     """A Celery task whose scheduled runs are recorded. Messages that no job sent pass through untouched."""
 
     abstract = True
@@ -52,7 +52,7 @@ class TrackedTask(Task):  # type: ignore[misc]
         return signature
 
 
-class _PlannedRetry(Signature):  # type: ignore[misc]
+class _PlannedRetry(Signature):
     """A retry's signature whose sending is a note on the attempt."""
 
     def __init__(self, signature: Signature, attempt: reporting.Attempt) -> None:
