@@ -1,0 +1,1 @@
+"""The tests: unit (pure, or with a database), integration (real servers and processes), faults, browser, compose."""

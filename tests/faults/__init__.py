@@ -1,0 +1,1 @@
+"""Kills, outages and poison under load; run by `make test-faults`."""

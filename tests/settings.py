@@ -1,0 +1,30 @@
+"""Settings of the tests and of the processes that they start: the project's, with short times and a test app.
+
+conftest.py puts DATABASE_URL, BROKER_URL and VAR_DIR into the environment before this is read; processes inherit them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from project.settings import *  # noqa: F403
+from project.settings import DATABASES, INSTALLED_APPS, SCHEDULER
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.app"]
+CELERY_IMPORTS = ["tests.app.fault_tasks"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+
+# The test database is the database: processes find it at the same DATABASE_URL.
+DATABASES["default"]["TEST"] = {"NAME": DATABASES["default"]["NAME"]}
+
+SCHEDULER = {
+    **SCHEDULER,
+    "HEARTBEAT_INTERVAL": 0.5,
+    "LOST_AFTER": 4.0,
+    "RECOVERY_INTERVAL": 1.0,
+    "REPUBLISH_AFTER": 2.0,
+    "CANCEL_GRACE": 1.5,
+    **json.loads(os.environ.get("TEST_SCHEDULER", "{}")),
+}

@@ -1,0 +1,32 @@
+"""People with the permissions that a test names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+
+VIEW = ("view_scheduledtask", "view_taskrun", "view_serviceprocess")
+
+
+@pytest.fixture
+def login(db: None) -> Callable[..., Client]:
+    """Return a function that logs in a member of staff who has exactly the permissions named, besides viewing."""
+
+    def log_in(*codenames: str, view: bool = True) -> Client:
+        user = User.objects.create_user(f"user-{User.objects.count()}", is_staff=True)
+        names = [*codenames, *(VIEW if view else ())]
+        user.user_permissions.set(Permission.objects.filter(content_type__app_label="scheduler", codename__in=names))
+        client = Client(enforce_csrf_checks=False)
+        client.force_login(user)
+        return client
+
+    return log_in
+
+
+@pytest.fixture
+def boss(login: Callable[..., Client]) -> Client:
+    """Somebody who may do everything."""
+    return login("run_job", "pause_job", "delete_scheduledtask", "cancel_run")
