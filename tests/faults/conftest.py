@@ -1,4 +1,4 @@
-"""Fixtures of the fault suite. FAULT_SEED=N repeats a run; the seed is printed with each scenario."""
+"""Fixtures of the fault suite. FAULT_SEED=N repeats a run, FAULT_SCALE=0.1 shortens it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from tests.faults import audit
 from tests.faults.site import Report, Site, write_report
 
 SEED = int(os.environ.get("FAULT_SEED") or random.SystemRandom().randrange(10**6))
+SCALE = float(os.environ.get("FAULT_SCALE") or 1.0)
+"""1 is the whole suite's size; the short selection that CI runs takes a tenth."""
 REPORT = Path(os.environ.get("FAULT_REPORT") or "var/faults.json")
 reports: list[Report] = []
 

@@ -18,7 +18,7 @@ from django_apscheduler.models import DjangoJob, DjangoJobExecution
 import scheduler
 from scheduler import add_job, clock, runs
 from scheduler.arguments import KnownTasks
-from scheduler.db import own_connection
+from scheduler.db import close_own_connection, own_connection
 from scheduler.engine.passes import plan_due
 from scheduler.models import ScheduledTask, State, TaskRun
 from scheduler.publishing import Publisher, publish
@@ -149,5 +149,6 @@ def test_a_scheduler_killed_at_any_line_of_a_pass_loses_and_doubles_nothing(data
         recover()
         sent_twice += len(messages()) > 1
         check(due, point)
+    close_own_connection()
     note = f"{lines} lines; sent twice at {sent_twice} of them and claimed once"
     reports.append(Report(f"killed at every line ({connection.vendor})", lines, lines, 0, 0, 0.0, [note]))
