@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from django.core.management import execute_from_command_line
 from django.db import OperationalError, ProgrammingError, connection
 
-from project import environment
+from project.addresses import masked
+from project.environment import text as variable
 
 
 def main(argv: Sequence[str]) -> int:
@@ -30,7 +31,7 @@ def explanation(error: Exception) -> str:
     """Return one line for a database that can't be reached or is empty, or nothing for any other error."""
     text = " ".join(str(error).split())
     if connection.connection is None:
-        url = environment.masked(environment.text(os.environ, "DATABASE_URL"))
+        url = masked(variable(os.environ, "DATABASE_URL"))
         shown = repr(url) if url else str(connection.settings_dict["NAME"])
         return f"DATABASE_URL: {shown} can't be used: {text}. Check the address, and that the server runs."
     if "no such table" in text or ("relation" in text and "does not exist" in text):

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from project import environment
+from project import addresses, environment
 from scheduler.dev.kept import BROKER_FILE
 from scheduler.exceptions import InvalidSetting
 
@@ -23,11 +23,11 @@ try:
     CSRF_TRUSTED_ORIGINS = environment.names(os.environ, "CSRF_TRUSTED_ORIGINS")
     TIME_ZONE = environment.time_zone(os.environ)
     PORT = environment.whole(os.environ, "PORT", 8000, 1, 65535)
-    DATABASES = {"default": environment.database(os.environ, BASE_DIR, VAR_DIR / "db.sqlite3")}
-    CELERY_BROKER_URL = environment.broker(os.environ, VAR_DIR)
+    DATABASES = {"default": addresses.database(os.environ, BASE_DIR, VAR_DIR / "db.sqlite3")}
+    CELERY_BROKER_URL = addresses.broker(os.environ, VAR_DIR)
     STATIC_DIR = environment.text(os.environ, "STATIC_ROOT")
     LOG_LEVEL = environment.choice(os.environ, "LOG_LEVEL", ["INFO", "DEBUG", "WARNING", "ERROR"])
-    vars().update(environment.email(os.environ))
+    vars().update(addresses.email(os.environ))
 except InvalidSetting as error:
     # One line instead of a traceback, whoever reads the settings: manage.py, Celery, a web server.
     print(f"Error: {error}", file=sys.stderr)
@@ -130,6 +130,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS_LEVEL = "INFO"
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_ENABLE_UTC = True
