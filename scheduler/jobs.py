@@ -107,7 +107,7 @@ def add_job(
     chosen, trigger_args = options.split({**more, "name": name or ""})
     built = build_trigger(trigger, trigger_args, crontab)
     celery_name = task_name(task)
-    checked_args, checked_kwargs = check_arguments(celery_name, args or [], {} if kwargs is None else kwargs)
+    checked_args, checked_kwargs = check_arguments(celery_name, [] if args is None else args, {} if kwargs is None else kwargs)
     now = clock.now()
     triggers.check_fires(built, now=now)
     first = _first_run_time(built, now, job_id) if next_run_time is UNSET else _aware("next_run_time", next_run_time)
@@ -197,7 +197,7 @@ def modify_job(job_id: str, *, by: str = "", **changes: Any) -> ScheduledTask:
         if told:
             job.task = task_name(told.get("task", job.task))
             job.args, job.kwargs = check_arguments(
-                job.task, told.get("args", job.args) or [], told.get("kwargs", job.kwargs) or {}
+                job.task, told.get("args", job.args), told.get("kwargs", job.kwargs)
             )
         for field, value in chosen.items():
             setattr(job, field, value)
@@ -223,7 +223,8 @@ def _changed_trigger(job: ScheduledTask, rest: dict[str, Any]) -> BaseTrigger | 
         options.refuse_unknown(rest, MODIFIABLE)
         changed = triggers.replace_timezone(restore_trigger(job), timezone)
     else:
-        if "timezone" not in rest and (crontab is not None or isinstance(trigger, str)):
+        says_zone = "timezone" in rest or (isinstance(trigger, Mapping) and "timezone" in trigger)
+        if not says_zone and (crontab is not None or isinstance(trigger, str | Mapping)):
             rest["timezone"] = triggers.timezone_of(restore_trigger(job))
         changed = build_trigger(trigger, rest, crontab)
     triggers.check_fires(changed, now=clock.now())
@@ -308,7 +309,9 @@ def run_job(
     with write_transaction():
         job = _existing(job_id)
         if args is not None or kwargs is not None:
-            args, kwargs = check_arguments(job.task, args or [], kwargs or {})
+            args, kwargs = check_arguments(
+                job.task, job.args if args is None else args, job.kwargs if kwargs is None else kwargs
+            )
         task_name(job.task)
         policy = options.CHECKS["overlap"]("overlap", overlap or job.overlap)
         live = TaskRun.objects.filter(job_id=job.id, state__in=LIVE).count()

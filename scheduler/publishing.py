@@ -13,7 +13,7 @@ from celery import current_app
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
-from . import runs
+from . import clock, runs
 from .db import OUTAGE
 from .models import State, TaskRun
 
@@ -106,6 +106,7 @@ def publish(publisher: Publisher, batch: Sequence[TaskRun]) -> None:
     """
     if not batch:
         return
+    sent_at = clock.now()
     try:
         publisher.send(batch)
     except OperationalError:
@@ -113,7 +114,7 @@ def publish(publisher: Publisher, batch: Sequence[TaskRun]) -> None:
     except Exception:
         logger.warning("A message of a batch of %d can't be sent; sending them one by one", len(batch), exc_info=True)
         batch = [run for run in batch if _send_alone(publisher, run)]
-    runs.mark_queued(batch)
+    runs.mark_queued(batch, at=sent_at)
 
 
 def _send_alone(publisher: Publisher, run: TaskRun) -> bool:
@@ -142,7 +143,7 @@ def publish_soon(batch: Sequence[TaskRun]) -> bool:
     global _soon_not_before
     if time.monotonic() < _soon_not_before:
         return False
-    sent = threading.Event()
+    sent, sent_at = threading.Event(), clock.now()
     thread = threading.Thread(target=_send_soon, args=(list(batch), sent), name="tickwork-publish", daemon=True)
     thread.start()
     if not sent.wait(SOON_SECONDS):
@@ -150,7 +151,7 @@ def publish_soon(batch: Sequence[TaskRun]) -> bool:
         logger.info("The broker did not answer at once; the scheduler publishes the run")
         return False
     try:
-        runs.mark_queued(batch)
+        runs.mark_queued(batch, at=sent_at)
     except OUTAGE as error:
         logger.info("The run was published but not noted as queued: %s", error)
     return True

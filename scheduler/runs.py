@@ -20,7 +20,7 @@ from django_apscheduler.models import DjangoJobExecution
 
 from . import clock, conf, executions
 from .db import execute, write_transaction
-from .exceptions import NotAllowed, RunNotFound
+from .exceptions import JobNotFound, NotAllowed, RunNotFound
 from .models import LIVE, UNPUBLISHED, ScheduledTask, State, TaskRun
 from .texts import EXCEPTION_CHARS, clean, clean_end, to_json
 
@@ -123,12 +123,15 @@ def take_unpublished(now: datetime, limit: int) -> list[TaskRun]:
     return runs
 
 
-def mark_queued(runs: Iterable[TaskRun]) -> None:
-    """Note that the broker has the messages of `runs`; those that a worker has claimed meanwhile stay as they are."""
+def mark_queued(runs: Iterable[TaskRun], *, at: datetime) -> None:
+    """Note that the broker has the messages of `runs`; those that a worker has claimed meanwhile stay as they are.
+
+    :param at: an instant before the first was sent, for a worker may have one before this is written
+    """
     for attempt in {run.attempt for run in runs}:
         ids = [run.id for run in runs if run.attempt == attempt]
         TaskRun.objects.filter(id__in=ids, state__in=UNPUBLISHED, attempt=attempt).update(
-            state=State.QUEUED, queued_at=clock.now(), publish_at=None
+            state=State.QUEUED, queued_at=at, publish_at=None
         )
 
 
@@ -191,14 +194,15 @@ def claim(
     than the run does. What comes back, not what the message says, is executed.
     """
     adapt = _adapter(connection)
+    earlier = "LEAST" if connection.vendor == "postgresql" else "MIN"  # times move forward, also between two clocks
     rows = execute(
         connection,
-        f"UPDATE {TABLE} SET state = %s, started_at = %s, queued_at = COALESCE(queued_at, %s), publish_at = NULL,"
-        " worker = %s, process = %s, pid = %s"
+        f"UPDATE {TABLE} SET state = %s, started_at = %s, queued_at = {earlier}(COALESCE(queued_at, %s), %s),"
+        " publish_at = NULL, worker = %s, process = %s, pid = %s"
         f" WHERE id = %s AND attempt = %s AND task = %s AND state IN ({_marks(NOT_STARTED)}) AND waiting = %s"
         " AND (expires_at IS NULL OR expires_at > %s) RETURNING job_id, args, kwargs, options",
         [
-            State.RUNNING, adapt(now), adapt(now), worker, process and adapt(process), pid,
+            State.RUNNING, adapt(now), adapt(now), adapt(now), worker, process and adapt(process), pid,
             adapt(run_id), attempt, task, *NOT_STARTED, False, adapt(now),
         ],
     )  # fmt: skip
@@ -244,7 +248,10 @@ def end(
     attempt: int | None = None,
     process: uuid.UUID | None = None,
 ) -> bool:
-    """Bring a run that is in one of `states` (and in this attempt, on this process) to its terminal state."""
+    """Bring a run that is in one of `states` (and in this attempt, on this process) to its terminal state.
+
+    A cancelled run without a reason keeps the one that whoever cancelled it has left.
+    """
     adapt = _adapter(connection)
     guard, values = _guard(adapt, run_id, states, attempt, process)
     traceback = clean_end(outcome.traceback, conf.get("MAX_TRACEBACK_CHARS"))
@@ -253,22 +260,22 @@ def end(
     with write_transaction(connection):
         rows = execute(
             connection,
-            f"UPDATE {TABLE} SET state = %s, reason = %s, finished_at = %s, result = %s, exception = %s,"
-            " traceback = %s, progress = COALESCE(%s, progress), publish_at = NULL, waiting = %s"
-            f" WHERE {guard} RETURNING execution_id, started_at",
+            f"UPDATE {TABLE} SET state = %s, reason = CASE WHEN %s THEN reason ELSE %s END, finished_at = %s,"
+            " result = %s, exception = %s, traceback = %s, progress = COALESCE(%s, progress), publish_at = NULL, waiting = %s"
+            f" WHERE {guard} RETURNING execution_id, started_at, reason",
             [
-                outcome.state, reason, adapt(outcome.ended_at), outcome.result, exception, traceback,
-                outcome.progress, False, *values,
+                outcome.state, outcome.state == State.CANCELLED and not reason, reason, adapt(outcome.ended_at),
+                outcome.result, exception, traceback, outcome.progress, False, *values,
             ],
         )  # fmt: skip
-        for execution_id, started_at in rows:
+        for execution_id, started_at, told in rows:
             executions.write_outcome(
                 connection,
                 execution_id,
                 outcome.state,
                 started_at=_aware(started_at),
                 finished_at=outcome.ended_at,
-                text=reason or exception,
+                text=told or exception,
                 traceback=traceback,
             )
     return bool(rows)
@@ -352,6 +359,26 @@ def cancel(run_id: str | uuid.UUID, *, by: str = "", reason: str = "") -> TaskRu
     if not run.is_live:
         raise NotAllowed(f"Run {run.id} can't be cancelled: it has ended already ({run.state}).")
     return run
+
+
+def retry(run_id: str | uuid.UUID, *, by: str = "") -> TaskRun:
+    """Run an ended run's job once more, with the run's arguments; the job's overlap rules apply as to any manual run.
+
+    :param by: who asks, shown with the new run
+    :return: the new run
+    :raises RunNotFound: if there is none of this id
+    :raises NotAllowed: if the run has not ended, or its job is gone
+    :raises InvalidInput: if the task is unknown by now, or no longer takes these arguments
+    """
+    from . import jobs  # which imports this module
+
+    run = get(run_id)
+    if run.is_live:
+        raise NotAllowed(f"Run {run.id} can't be retried: it has not ended ({run.state}).")
+    try:
+        return jobs.run_job(run.job_id, args=run.args, kwargs=run.kwargs, by=by, note=f"Retry of {run.id}")
+    except JobNotFound:
+        raise NotAllowed(f"Run {run.id} can't be retried: its job {run.job_id!r} is gone.") from None
 
 
 # -- SQL ---------------------------------------------------------------------------------------------------------------
