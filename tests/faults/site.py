@@ -124,6 +124,11 @@ class Site:
         self.planned += added
         return added
 
+    def add_one_off(self, job_id: str, at: datetime) -> None:
+        """Add a job that fires once."""
+        add_job(WORK, "date", id=job_id, run_date=at, kwargs={"ledger": self.ledger}, overlap="allow")
+        self.planned.append(Planned(job_id, at, 1.0, at))
+
     # -- what is there -------------------------------------------------------------------------------------------------
 
     def lines(self) -> list[list[str]]:

@@ -1,0 +1,165 @@
+"""Redis that restarts empty, forgets, freezes, vanishes, is full, refuses writes or the password: runs wait, none is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+import redis
+
+from scheduler import clock
+from scheduler.models import LIVE, State, TaskRun
+from tests.faults.conftest import SCALE
+from tests.faults.site import Site
+from tests.programs import free_port
+from tests.waiting import stays_true, wait_for
+
+HEALED_WITHIN = 30.0
+"""Seconds from healing until every run of the outage has ended."""
+JOBS = 5
+
+
+def times(count: int) -> int:
+    return max(2, round(count * SCALE))
+
+
+def seconds(length: float) -> float:
+    """Return an outage's length, long enough at every scale for runs to pile up."""
+    return max(12.0, length * SCALE)
+
+
+def start(site: Site, *, lasting: float) -> None:
+    """Start two schedulers, a worker and jobs that fire each second for so long; wait until the first runs ended."""
+    site.start_workers(1)
+    site.start_schedulers(2)
+    site.add_jobs(JOBS, lasting=lasting)
+    site.wait_until_fired(within=20, count=JOBS)
+    site.report.recovery = 0.0
+
+
+def pending_since(at: datetime) -> int:
+    return TaskRun.objects.filter(state=State.PENDING, created_at__gte=at).count()
+
+
+def outage(site: Site, begin: Callable[[], object], heal: Callable[[], object], *, lasts: float) -> None:
+    """Break the broker for a while: jobs go on firing as pending runs, and all of them end soon after it has healed."""
+    processes = [*site.schedulers, *site.workers]
+    began = clock.now()
+    begin()
+    site.report.faults += 1
+    stays_true(lambda: all(program.is_running for program in processes), seconds=lasts, what="every process")
+    waiting = pending_since(began)
+    assert waiting >= JOBS * (lasts - 8), f"firing did not go on while the broker was away: {waiting} pending"
+    heal()
+    healed = clock.now()
+    site.wait_until_fired(within=HEALED_WITHIN)
+    wait_for(
+        lambda: not TaskRun.objects.filter(created_at__lt=healed, state__in=LIVE).exists(),
+        what="the runs of the outage to end", timeout=HEALED_WITHIN,
+    )  # fmt: skip
+    took = (clock.now() - healed).total_seconds()
+    assert took < HEALED_WITHIN
+    site.report.notes.append(f"{waiting} pending, drained {took:.1f} s after healing")
+
+
+def end(site: Site, processes: int = 3) -> None:
+    """Let the jobs end; nothing is lost or doubled, and no process was restarted (I7)."""
+    site.wait_for_the_end(timeout=90)
+    site.check()
+    running = [program for program in (*site.schedulers, *site.workers) if program.is_running]
+    assert len(running) == processes, site.cluster.logs()
+
+
+@pytest.mark.short
+def test_a_broker_that_restarts_empty_again_and_again_loses_no_run(site: Site) -> None:
+    count = times(20)
+    start(site, lasting=8.0 * count)
+    for _ in range(count):
+        site.valkey.kill()
+        site.valkey.start()
+        site.report.faults += 1
+        site.wait_until_fired(within=60, count=JOBS)
+    end(site)
+
+
+@pytest.mark.short
+def test_a_flushed_broker_gets_every_queued_message_again(site: Site) -> None:
+    site.start_schedulers(1)
+    site.add_jobs(50, lasting=round(9 * max(SCALE, 0.3)))
+    planned = sum(len(plan.instants()) for plan in site.planned)
+    wait_for(lambda: TaskRun.objects.filter(state=State.QUEUED).count() == planned, what="the backlog", timeout=60)
+    count = times(20)
+    with site.valkey.client() as broker:
+        for _ in range(count - count // 2):
+            broker.flushall()
+            site.report.faults += 1
+            wait_for(lambda: broker.llen("default") >= planned, what="the messages to be there again", timeout=30)
+        site.start_workers(1)
+        for _ in range(count // 2):
+            ended = site.fired(site.planned[0].first)
+            broker.flushall()
+            site.report.faults += 1
+            site.wait_until_fired(within=30, count=min(10, planned - ended))
+            if site.live() == 0:
+                break
+    end(site, processes=2)
+
+
+def test_a_frozen_broker_holds_runs_up_and_loses_none(site: Site) -> None:
+    lasts = seconds(60)
+    start(site, lasting=lasts + 10)
+    outage(site, site.valkey.pause, site.valkey.resume, lasts=lasts)
+    end(site)
+
+
+@pytest.mark.parametrize("mode", ["blackhole", "half-close", "refuse"])
+def test_a_broken_line_to_the_broker_holds_runs_up_and_loses_none(site: Site, mode: str) -> None:
+    lasts = seconds(30)
+    start(site, lasting=lasts + 10)
+    outage(site, lambda: site.broker.set(mode), lambda: site.broker.set("pass"), lasts=lasts)  # type: ignore[arg-type]
+    end(site)
+
+
+def test_a_full_broker_holds_runs_up_and_loses_none(site: Site) -> None:
+    lasts = seconds(30)
+    start(site, lasting=lasts + 10)
+    with site.valkey.client() as broker:
+        outage(
+            site,
+            lambda: broker.config_set("maxmemory", "1"),
+            lambda: broker.config_set("maxmemory", "0"),
+            lasts=lasts,
+        )
+    end(site)
+
+
+@pytest.mark.short
+def test_a_broker_that_became_a_read_only_replica_holds_runs_up_and_loses_none(site: Site) -> None:
+    lasts = seconds(30)
+    start(site, lasting=lasts + 10)
+    with site.valkey.client() as broker:
+        outage(
+            site,
+            lambda: broker.replicaof("127.0.0.1", str(free_port())),
+            lambda: broker.replicaof("NO", "ONE"),
+            lasts=lasts,
+        )
+    end(site)
+
+
+def test_a_broker_that_refuses_the_password_holds_runs_up_and_loses_none(site: Site) -> None:
+    lasts = seconds(30)
+    site.cluster.env["BROKER_URL"] = site.cluster.env["BROKER_URL"].replace("redis://", "redis://:right@")
+    broker = site.valkey.client()
+    broker.config_set("requirepass", "right")
+    broker = redis.Redis(port=site.valkey.port, password="right", socket_timeout=5)
+
+    def change(password: str) -> None:
+        broker.config_set("requirepass", password)
+        broker.client_kill_filter(_type="normal", skipme=True)
+        broker.client_kill_filter(_type="pubsub", skipme=True)
+
+    start(site, lasting=lasts + 10)
+    outage(site, lambda: change("other"), lambda: change("right"), lasts=lasts)
+    end(site)
