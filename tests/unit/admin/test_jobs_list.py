@@ -115,7 +115,7 @@ def test_the_number_of_queries_is_the_same_for_10_rows_and_for_50(boss: Client, 
 def test_a_job_that_cannot_be_restored_spoils_only_its_own_row(boss: Client) -> None:
     make_job("good")
     make_job("bad")
-    DjangoJob.objects.filter(id="bad").update(job_state=b"\x80\x05cos\nsystem\n(S'touch /tmp/x'\ntR.")
+    DjangoJob.objects.filter(id="bad").update(job_state=b"\x80\x05cos\nsystem\n(S'echo pwned'\ntR.")
     response = boss.get(JOBS)
     assert ids(response) == ["bad", "good"] and "every 5 minutes" in text_of(response)
     assert boss.get(JOBS + "bad/change/").status_code == 200

@@ -176,10 +176,16 @@ def test_a_run_that_waits_for_its_next_attempt_does_not_show_the_start_of_the_la
 
 def test_errors_are_shown_harmlessly(boss: Client) -> None:
     evil = "\x1b[31m<img src=x onerror=alert(1)>\u202e"
-    run = make_run("a", State.FAILURE, exception=evil, traceback=f"line 1\n{evil}", result={"x": "\ud800"}, reason=evil)
+    run = make_run("a", State.FAILURE, exception=evil, traceback=f"line 1\n{evil}", result={"x": evil}, reason=evil)
     html = boss.get(page_of(run)).content.decode()
     assert "<img src=x" not in html and "&lt;img src=x" in html and "\x1b" not in html and "\u202e" not in html
-    assert "\\ud800" in html and b"\x1b" not in boss.get(RUNS).content
+    assert b"\x1b" not in boss.get(RUNS).content
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite stores a lone surrogate")
+def test_a_result_that_no_response_can_encode_is_shown_all_the_same(boss: Client) -> None:
+    run = make_run("a", result={"x": "\ud800"}, progress={"current": 1, "text": "\udfff"})
+    assert "\\ud800" in boss.get(page_of(run)).content.decode()
 
 
 def test_cancel_ends_a_waiting_run_and_asks_a_running_one(boss: Client) -> None:
@@ -215,6 +221,14 @@ def test_an_action_without_its_permission_is_refused_by_the_server(
     others.post(RUNS, {"action": action, "_selected_action": str(run.pk), "index": 0})
     assert TaskRun.objects.get().state == "queued"
     assert f'value="{action}"' not in others.get(page_of(run)).content.decode()
+
+
+def test_only_the_buttons_that_fit_the_state_are_shown(boss: Client) -> None:
+    make_job("a")
+    live, ended, orphan = make_run("a", State.RUNNING), make_run("a"), make_run("gone")
+    pages = [boss.get(page_of(run)).content.decode() for run in (live, ended, orphan)]
+    assert ['value="cancel"' in page for page in pages] == [True, False, False]
+    assert ['value="run_again"' in page for page in pages] == [False, True, False]
 
 
 def test_runs_are_neither_added_nor_deleted_by_hand(boss: Client, login: Callable[..., Client]) -> None:

@@ -1,0 +1,39 @@
+"""The scheduler's pages in Django's admin; the web process imports this when the admin looks for its models."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.db.models import Model
+from django_apscheduler.models import DjangoJob, DjangoJobExecution
+
+from ..models import ScheduledTask, ServiceProcess, TaskRun
+from .jobs import JobAdmin
+from .processes import ProcessAdmin
+from .runs import RunAdmin
+
+__all__ = ["JobAdmin", "ProcessAdmin", "RunAdmin"]
+
+
+def take_over(site: admin.AdminSite) -> None:
+    """Register our pages with `site`, and take the library's off it.
+
+    The library's "run now" runs the job inside the web process, and its list fails on words that it doesn't know.
+    Its admin is imported first, so that whichever app stands earlier in INSTALLED_APPS, it can't register afterwards.
+    """
+    if apps.is_installed("django_apscheduler"):
+        import_module("django_apscheduler.admin")
+    for theirs in (DjangoJob, DjangoJobExecution):
+        if site.is_registered(theirs):
+            site.unregister(theirs)
+    pages: dict[type[Model], type[admin.ModelAdmin[Any]]]
+    pages = {ScheduledTask: JobAdmin, TaskRun: RunAdmin, ServiceProcess: ProcessAdmin}
+    for model, ours in pages.items():
+        if not site.is_registered(model):
+            site.register(model, ours)
+
+
+take_over(admin.site)

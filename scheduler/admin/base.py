@@ -1,0 +1,218 @@
+"""What our admin pages share: they show and act, and nothing is edited or deleted by hand; web process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Model, QuerySet
+from django.forms import CheckboxInput
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from ..exceptions import SchedulerError
+from .text import harmless
+
+M = TypeVar("M", bound=Model)
+Done = TypeVar("Done")
+MOST_REFUSALS_SHOWN = 10
+REFRESH_HEADER = "X-Scheduler-Refresh"
+
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin
+else:  # ModelAdmin takes no type argument when it runs
+
+    class _ModelAdmin(admin.ModelAdmin, Generic[M]):
+        pass
+
+
+class ConsoleAdmin(_ModelAdmin[M]):
+    """A list and a page for each object, with actions that one function of `jobs.py` or `runs.py` carries out."""
+
+    live_template: ClassVar[str] = ""
+    """What the page of one object shows; it is also what the open page fetches to stay fresh."""
+    page_actions: ClassVar[tuple[str, ...]] = ()
+    list_display_links = None
+    empty_value_display = "–"
+    list_per_page = 50
+    list_max_show_all = 0
+    show_facets = admin.ShowFacets.NEVER  # each facet would be a count over the whole table
+    actions_on_top = True
+
+    class Media:
+        css = {"all": ["scheduler/admin.css"]}
+        js = ["scheduler/live.js"]
+
+    def has_add_permission(self, request: HttpRequest, *unused: Any) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        return False
+
+    def may(self, request: HttpRequest, codename: str) -> bool:
+        """Whether the user has this permission of the app."""
+        return bool(request.user.has_perm(f"{self.opts.app_label}.{codename}"))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> M | None:
+        if "\x00" in object_id:  # PostgreSQL raises on it
+            return None
+        return super().get_object(request, object_id, from_field)
+
+    # -- the list ------------------------------------------------------------------------------------------------------
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        name = self.opts.model_name
+        context = {
+            "title": str(self.opts.verbose_name_plural).capitalize(),
+            "empty_template": f"admin/scheduler/{name}/empty.html",
+            **(extra_context or {}),
+        }
+        response = super().changelist_view(request, context)
+        return self.only_the_live_part(request, response, "admin/scheduler/live_list.html")
+
+    def only_the_live_part(self, request: HttpRequest, response: HttpResponse, template: str) -> HttpResponse:
+        """Answer a page that refreshes itself with what can have changed; messages stay for a page that shows them."""
+        if isinstance(response, TemplateResponse):
+            response["Vary"] = REFRESH_HEADER
+            response["Cache-Control"] = "no-store"
+            if REFRESH_HEADER in request.headers:
+                response.template_name = template
+        return response
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[M]) -> HttpResponseBase | None:  # type: ignore[override]
+        if any("\x00" in key for key in request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            self._refuse_selection(request)
+            return None
+        try:
+            return super().response_action(request, queryset)
+        except ValidationError:  # text that is no UUID
+            self._refuse_selection(request)
+            return None
+
+    def _refuse_selection(self, request: HttpRequest) -> None:
+        text = _("The selection holds an id that no %s can have. Nothing was changed.") % self.opts.verbose_name
+        self.message_user(request, text, messages.ERROR)
+
+    @admin.display(description="")
+    def action_checkbox(self, obj: M) -> SafeString:
+        label = _("Select this object for an action - {}").format(harmless(obj))
+        box = CheckboxInput({"class": "action-select", "aria-label": label}, lambda value: False)
+        return box.render(ACTION_CHECKBOX_NAME, str(obj.pk))
+
+    # -- the page of one object ----------------------------------------------------------------------------------------
+
+    def page_context(self, request: HttpRequest, found: M) -> dict[str, Any]:
+        """Return what the page of one object shows besides its title and buttons."""
+        raise NotImplementedError
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        found = self.get_object(request, unquote(object_id))
+        if found is None:
+            return self._gone(request, unquote(object_id))
+        if request.method == "POST":
+            return self._act(request, found)
+        request.current_app = self.admin_site.name
+        allowed = self.get_actions(request)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "original": found,
+            "media": self.media,
+            "title": harmless(found),
+            "allowed": [name for name in self.page_actions if name in allowed],
+            "list_url": self.list_url(),
+            "history_url": self.url_of(found.pk, "history"),
+            "live_template": self.live_template,
+            **self.page_context(request, found),
+            **(extra_context or {}),
+        }
+        response = TemplateResponse(request, "admin/scheduler/page.html", context)
+        return self.only_the_live_part(request, response, self.live_template)
+
+    def _gone(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        text = _("There is no %(what)s “%(id)s”. It may have been deleted.")
+        shown = harmless(object_id)
+        self.message_user(
+            request,
+            text % {"what": self.opts.verbose_name, "id": shown if len(shown) < 80 else shown[:79] + "…"},
+            messages.WARNING,
+        )
+        return HttpResponseRedirect(self.list_url())
+
+    def _act(self, request: HttpRequest, found: M) -> HttpResponse:
+        name = request.POST.get("action", "")
+        if name not in self.page_actions:
+            self.message_user(request, _("Nothing was done: no such action."), messages.ERROR)
+            return HttpResponseRedirect(request.path)
+        allowed = self.get_actions(request).get(name)
+        if allowed is None:
+            raise PermissionDenied
+        act: Callable[..., Any] = allowed[0]
+        return act(self, request, self.get_queryset(request).filter(pk=found.pk)) or HttpResponseRedirect(request.path)
+
+    # -- acting --------------------------------------------------------------------------------------------------------
+
+    def each(
+        self, request: HttpRequest, objects: Iterable[M], act: Callable[[M], Done], *, record: str
+    ) -> tuple[list[Done], int]:
+        """Do `act` to each of `objects`; tell the user which were refused and why, and go on with the others.
+
+        :param record: what the history of each object says that was done to it
+        :return: what `act` returned for those that it was done to, and how many were refused
+        """
+        done: list[Done] = []
+        refused: list[SafeString] = []
+        for found in objects:
+            try:
+                done.append(act(found))
+            except SchedulerError as error:
+                refused.append(format_html("<strong>{}</strong>: {}", harmless(found), harmless(error)))
+            else:
+                self.log_change(request, found, record)
+        for text in refused[:MOST_REFUSALS_SHOWN]:
+            self.message_user(request, text, messages.ERROR)
+        more = len(refused) - MOST_REFUSALS_SHOWN
+        if more > 0:
+            rest = ngettext("%d more was refused.", "%d more were refused.", more) % more
+            self.message_user(request, rest, messages.ERROR)
+        return done, len(refused)
+
+    def list_url(self, of: type[Model] | None = None) -> str:
+        """Return the address of the list of this model, or of another of the app."""
+        opts = (of or self.model)._meta
+        return reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist", current_app=self.admin_site.name)
+
+    def url_of(self, key: str | UUID, view: str = "change", of: type[Model] | None = None) -> str:
+        """Return the address of the page of an object of this model, or of another of the app."""
+        opts = (of or self.model)._meta
+        return reverse(
+            f"admin:{opts.app_label}_{opts.model_name}_{view}", args=[quote(key)], current_app=self.admin_site.name
+        )
+
+    def may_view(self, request: HttpRequest, model: type[Model]) -> bool:
+        """Whether the user may open the pages of another model of the app."""
+        name = model._meta.model_name
+        return self.may(request, f"view_{name}") or self.may(request, f"change_{name}")
+
+
+def asked_by(request: HttpRequest) -> str:
+    """Return the name under which an action of this request is recorded."""
+    return str(request.user.get_username())

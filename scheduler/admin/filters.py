@@ -1,0 +1,171 @@
+"""The filters above the lists, as drop-downs; none of them scans the runs table for its choices; web process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from django.contrib.admin import ModelAdmin, SimpleListFilter
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from .. import clock
+from ..models import FAILED, LIVE, ScheduledTask, ServiceProcess, Source, State
+from .badges import JOB_LOOKS
+from .text import harmless
+
+MOST_CHOICES = 200
+DEFAULT_QUEUE = "-"
+
+Lookups = list[tuple[str, Any]]
+
+
+class DropDown(SimpleListFilter):
+    """A filter shown as one button with its choice on it."""
+
+    template = "admin/scheduler/filter.html"
+    everything: ClassVar[Any] = gettext_lazy("All")
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        for number, choice in enumerate(super().choices(changelist)):
+            yield {**choice, "display": self.everything if number == 0 else choice["display"]}
+
+
+JOB_STATES = {
+    "removed": Q(removed_at__isnull=False),
+    "broken": Q(removed_at=None) & ~Q(broken_reason=""),
+    "paused": Q(removed_at=None, broken_reason="", paused_at__isnull=False),
+    "finished": Q(removed_at=None, broken_reason="", paused_at=None, job__next_run_time=None),
+    "scheduled": Q(removed_at=None, broken_reason="", paused_at=None, job__next_run_time__isnull=False),
+}
+"""`jobs.state_of`, for the database."""
+
+
+class JobState(DropDown):
+    title = gettext_lazy("state")
+    parameter_name = "state"
+    everything = gettext_lazy("All but removed")
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Lookups:
+        return [(state, look.word) for state, look in JOB_LOOKS.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(JOB_STATES.get(self.value() or "", Q(removed_at=None)))
+
+
+class _Value(DropDown):
+    """One of the values that a column of the jobs holds."""
+
+    field: ClassVar[str] = ""
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Lookups:
+        values = ScheduledTask.objects.order_by(self.field).values_list(self.field, flat=True).distinct()
+        return [(value or DEFAULT_QUEUE, harmless(value) or _("(default)")) for value in values[:MOST_CHOICES]]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        if value is None:
+            return queryset
+        if "\x00" in value:
+            return queryset.none()
+        return queryset.filter(**{self.field: "" if value == DEFAULT_QUEUE else value})
+
+
+class TaskName(_Value):
+    title = gettext_lazy("task")
+    parameter_name = field = "task"
+
+
+class Queue(_Value):
+    title = gettext_lazy("queue")
+    parameter_name = field = "queue"
+
+
+class JobSource(DropDown):
+    title = gettext_lazy("source")
+    parameter_name = "source"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Lookups:
+        return list(Source.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(source=self.value()) if self.value() in Source.values else queryset
+
+
+class RunState(DropDown):
+    title = gettext_lazy("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Lookups:
+        return [("live", _("not ended")), ("failed", _("failed, any way")), *State.choices]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        groups = {"live": LIVE, "failed": FAILED, **{str(state): (state,) for state in State}}
+        states = groups.get(self.value() or "")
+        return queryset if states is None else queryset.filter(state__in=states)
+
+
+class RunJob(DropDown):
+    """The job that a link came from; not a list to choose from, which could be endless."""
+
+    title = gettext_lazy("job")
+    parameter_name = "job"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Lookups:
+        value = request.GET.get(self.parameter_name)
+        return [(value, harmless(value))] if value else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        if not value:
+            return queryset
+        return queryset.none() if "\x00" in value else queryset.filter(job_id=value)
+
+
+class RunTime(DropDown):
+    title = gettext_lazy("scheduled")
+    parameter_name = "within"
+    everything = gettext_lazy("Any time")
+
+    HOURS: ClassVar[dict[str, int]] = {"1h": 1, "24h": 24, "7d": 7 * 24, "30d": 30 * 24}
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Lookups:
+        return [
+            ("1h", _("Last hour")),
+            ("24h", _("Last 24 hours")),
+            ("7d", _("Last 7 days")),
+            ("30d", _("Last 30 days")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        hours = self.HOURS.get(self.value() or "")
+        return queryset if hours is None else queryset.filter(scheduled_at__gte=clock.now() - timedelta(hours=hours))
+
+
+class ProcessKind(DropDown):
+    title = gettext_lazy("kind")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Lookups:
+        return list(ServiceProcess.Kind.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(kind=self.value()) if self.value() in ServiceProcess.Kind.values else queryset
+
+
+class ProcessSeen(DropDown):
+    title = gettext_lazy("seen")
+    parameter_name = "seen"
+    everything = gettext_lazy("In the last 24 hours")
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Lookups:
+        return [("ever", _("Ever"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "ever":
+            return queryset
+        return queryset.filter(heartbeat_at__gte=clock.now() - timedelta(days=1))
