@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from apscheduler.job import Job
 from apscheduler.jobstores.base import BaseJobStore
 from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.combining import AndTrigger, OrTrigger
 from django.db import DEFAULT_DB_ALIAS, connections
 from django_apscheduler.jobstores import DjangoJobStore
 from django_apscheduler.models import DjangoJob
@@ -43,12 +44,51 @@ def _zone_unpickler(owner: Any, name: str) -> Any:
     raise RestoreError(f"Its stored state asks for {name!r} of {owner!r}, which no trigger needs")
 
 
+def _check_references(state: Any) -> None:
+    """Refuse a combined trigger whose parts are of any class but a trigger's: APScheduler would import and make it."""
+    for reference, part in state["triggers"]:
+        if not str(reference).startswith(KNOWN_MODULES):
+            raise RestoreError(f"Its stored state names {reference}, which no trigger needs")
+        if isinstance(part, dict) and "triggers" in part:
+            _check_references(part)
+
+
+class _RestoredAnd(AndTrigger):
+    """What APScheduler's AND trigger is restored as."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state: Any) -> None:
+        _check_references(state)
+        super().__setstate__(state)
+        self.__class__ = AndTrigger
+
+
+class _RestoredOr(OrTrigger):
+    """What APScheduler's OR trigger is restored as."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state: Any) -> None:
+        _check_references(state)
+        super().__setstate__(state)
+        self.__class__ = OrTrigger
+
+
+RESTORED_AS = {
+    ("apscheduler.triggers.combining", "AndTrigger"): _RestoredAnd,
+    ("apscheduler.triggers.combining", "OrTrigger"): _RestoredOr,
+}
+
+
 class _Restorer(pickle.Unpickler):
     """Knows triggers, dates and zones, and nothing else: a stored job can't name a class that does harm."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("builtins", "getattr"):
             return _zone_unpickler
+        if (module, name) in RESTORED_AS:
+            return RESTORED_AS[module, name]
         if (module, name) in KNOWN_GLOBALS:
             return super().find_class(module, name)
         if module.startswith(KNOWN_MODULES) and name.isidentifier():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import Count, Q
@@ -21,6 +21,10 @@ from .planning import Action, Firing, Live, Plan, Policy, plan
 logger = logging.getLogger(__name__)
 
 STATES = {Action.FIRE: State.PENDING, Action.WAIT: State.PENDING, Action.SKIP: State.SKIPPED, Action.MISS: State.MISSED}
+
+
+CANT_BE_WRITTEN = "The database refuses what it plans"
+"""Begins the reason of a job that only a person can mend, by changing it."""
 
 
 @dataclass
@@ -90,7 +94,8 @@ def _plan_rows(
             if job.removed_at is not None or job.paused_at is not None:
                 batch.moves.append((row.id, None))
                 continue
-            _collect(batch, job, row, _plan_one(job, row, live.get(row.id, Live()), known, now))
+            due = row.next_run_time
+            _collect(batch, job, row, plan_one(job, row, due, live.get(row.id, Live()), known, now))
         except SchedulerError as error:
             set_aside(row, job, str(error))
     for job_id in batch.replaced:
@@ -115,20 +120,23 @@ def _plan_alone(
         raise
     except Exception as error:
         logger.exception("Job %s can't be planned", row.id)
-        set_aside(row, tasks.get(row.id), f"It can't be planned: {type(error).__name__}: {error}")
+        set_aside(row, tasks.get(row.id), f"{CANT_BE_WRITTEN}: {type(error).__name__}: {error}")
 
 
-def _plan_one(job: ScheduledTask, row: DjangoJob, live: Live, known: KnownTasks, now: datetime) -> Plan:
+def plan_one(job: ScheduledTask, row: DjangoJob, due: datetime, live: Live, known: KnownTasks, now: datetime) -> Plan:
+    """Plan a job that came due at `due`; writes nothing. :raises SchedulerError: if it can't be planned, with why"""
     if job.task not in known:
         raise PlanningError(f"No task named {job.task!r} is registered here or on a worker that is alive")
     trigger = jobstore.load_trigger(row.job_state)
     policy = Policy(job.max_instances, job.overlap, job.misfire_grace_time, job.catch_up)
 
     def next_after(at: datetime) -> datetime | None:
-        return triggers.next_fire_time(trigger, at, job_id=row.id)
+        # In UTC, for within one zone Python compares wall times, which an hour of each autumn repeats.
+        found = triggers.next_fire_time(trigger, at, job_id=row.id)
+        return None if found is None else found.astimezone(UTC)
 
     try:
-        return plan(row.next_run_time, now, next_after, policy, live, most=conf.get("MAX_CATCH_UP"))
+        return plan(due, now, next_after, policy, live, most=conf.get("MAX_CATCH_UP"))
     except SchedulerError:
         raise
     except Exception as error:

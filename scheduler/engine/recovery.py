@@ -12,11 +12,13 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Q
 from django_apscheduler.models import DjangoJob
 
-from .. import clock, conf, jobstore, processes, runs
+from .. import clock, conf, processes, runs
 from ..arguments import KnownTasks
-from ..exceptions import RestoreError
+from ..exceptions import SchedulerError
 from ..models import ScheduledTask, ServiceProcess, State, TaskRun
 from . import broker
+from .passes import CANT_BE_WRITTEN, plan_one
+from .planning import Live
 
 logger = logging.getLogger(__name__)
 
@@ -64,14 +66,13 @@ def expire_overdue() -> int:
 
 def heal_jobs() -> int:
     """Put jobs that were set aside back on the schedule, where what was missing has come back; return how many."""
-    known = KnownTasks()
-    healed = 0
+    known, now, healed = KnownTasks(), clock.now(), 0
     for job in ScheduledTask.objects.exclude(broken_reason="").filter(removed_at=None).select_related("job"):
-        try:
-            jobstore.load_trigger(job.job.job_state)
-        except RestoreError:
+        if job.broken_reason.startswith(CANT_BE_WRITTEN):
             continue
-        if job.task not in known or not job.task or job.broken_reason.startswith("It can't be planned"):
+        try:
+            plan_one(job, job.job, min(job.parked_run_time or now, now), Live(), known, now)
+        except SchedulerError:
             continue
         changed = ScheduledTask.objects.filter(job_id=job.job_id, broken_reason=job.broken_reason)
         if changed.update(broken_reason="", parked_run_time=None):

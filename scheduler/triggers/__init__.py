@@ -7,7 +7,7 @@ from .base import Schedule
 from .calendarinterval import CalendarIntervalTrigger
 from .combining import AndTrigger, OrTrigger
 from .cron import CrontabTrigger, CronTrigger
-from .firing import check_fires, first_fire_time, latest_fire_time, next_fire_time, upcoming
+from .firing import check_fires, first_fire_time, next_fire_time, upcoming
 from .interval import DateTrigger, IntervalTrigger
 from .spec import (
     replace_timezone,
@@ -30,7 +30,6 @@ __all__ = [
     "check_fires",
     "describe",
     "first_fire_time",
-    "latest_fire_time",
     "next_fire_time",
     "replace_timezone",
     "timezone_of",

@@ -14,6 +14,8 @@ from apscheduler.triggers.cron.expressions import (
 )
 from django.utils.translation import gettext as _
 
+from scheduler.exceptions import PlanningError
+
 from .base import DOOR_STEPS, Search
 from .calendarinterval import CalendarIntervalTrigger
 from .clockchanges import clock_changes
@@ -154,8 +156,11 @@ def _wide_jitter(trigger: Any, now: datetime) -> list[str]:
     if not trigger.jitter:
         return []
     search = Search(steps=DOOR_STEPS)
-    first = trigger.nominal(now, search)
-    second = first and trigger.nominal(first, search)
+    try:
+        first = trigger.nominal(now, search)
+        second = first and trigger.nominal(first, search)
+    except PlanningError:  # the door refuses it anyway
+        return []
     if not second or timedelta(seconds=trigger.jitter) <= second - first:
         return []
     return [_("The jitter is larger than the time between two firings, so firings may change places.")]

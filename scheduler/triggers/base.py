@@ -106,7 +106,7 @@ class Schedule(BaseTrigger):
             raise InvalidTrigger("trigger", state, f"is not the state of a stored {self.TYPE} trigger") from None
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.__getstate__() == other.__getstate__()  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.__getstate__() == other.__getstate__()
 
     def __hash__(self) -> int:
         return hash(repr(self.__getstate__()))

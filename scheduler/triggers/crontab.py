@@ -29,6 +29,8 @@ WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _MEND = "Write five fields (minute, hour, day of month, month, day of week), such as '30 6 * * 1-5'."
 _ITEM = re.compile(r"(?:(\*)|(\w+)(?:-(\w+))?)(?:/(\d{1,4}))?", re.ASCII)
 
+_QUARTZ = re.compile(r"[#?]|^\d*[LW]+(?:-\d+)?$", re.IGNORECASE)
+
 
 class _Range(NamedTuple):
     label: str
@@ -102,9 +104,9 @@ def _mend_count(words: list[str]) -> str:
 def _item(text: str, part: str, item: str, of: _Range) -> range | list[int]:
     """Return the values of one item of a list."""
     match = _ITEM.fullmatch(item)
-    if match is None:
+    if match is None or _QUARTZ.search(item):
         mend = f"It takes {_wanted(of)}, '*', ranges 'a-b', steps '*/n' and lists of them."
-        if re.search(r"[L#W?]", part, re.IGNORECASE):
+        if _QUARTZ.search(item):
             mend = "Standard cron has no L, W, # or ?: a cron trigger takes day='last', day='3rd fri' and the like."
         raise InvalidTrigger("crontab", text, f"has {part!r} as its {of.label}, which is not valid", mend)
     star, first_text, last_text, step_text = match.groups()

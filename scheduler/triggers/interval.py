@@ -91,7 +91,11 @@ class IntervalTrigger(Bounded, LibraryIntervalTrigger):
 
 def _read_interval(given: dict[str, Any]) -> timedelta:
     given = {unit: 0 if value is None else value for unit, value in given.items()}
-    parts = {unit: read_number(unit, value, 0, 1e12, whole=False) for unit, value in given.items() if value != 0}
+    parts = {
+        unit: read_number(unit, value, 0, 1e12, whole=False)
+        for unit, value in given.items()
+        if value or type(value) is not int
+    }
     wanted = {unit: given[unit] for unit in parts} or {"seconds": given["seconds"]}
     field = f"trigger.{next(iter(wanted))}"
     shown = next(iter(wanted.values())) if len(wanted) == 1 else wanted

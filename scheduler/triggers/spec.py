@@ -89,8 +89,9 @@ def _check_names(kind: type[Schedule], given: Mapping[Any, Any]) -> None:
         if kind is CrontabTrigger and key in ARGUMENTS[CronTrigger]:
             mend = "Write either crontab or APScheduler's fields."
             raise InvalidTrigger(f"trigger.{shown}", given[key], "can't be combined with crontab", mend)
-        near = difflib.get_close_matches(shown.lower().replace("-", "_")[:64], known, n=1, cutoff=0.6)
         others = [name for name, other in TYPES.items() if key in ARGUMENTS[other]]
+        likeness = 0.8 if others else 0.6
+        near = difflib.get_close_matches(shown.lower().replace("-", "_")[:64], known, n=1, cutoff=likeness)
         mend = f"It takes {', '.join(known)}."
         if near:
             mend = f"Did you mean {near[0]!r}?"

@@ -20,14 +20,14 @@ NextWall = Callable[[datetime], "datetime | None"]
 
 def _offsets(zone: tzinfo, wall: datetime) -> tuple[timedelta, timedelta]:
     """Return the offsets of a wall time's first and second reading: equal, unless the clock changes there."""
-    first = wall.replace(tzinfo=zone, fold=0).utcoffset()
-    second = wall.replace(tzinfo=zone, fold=1).utcoffset()
+    first = zone.utcoffset(wall)  # zones take naive times, too; `wall` has fold=0
+    second = zone.utcoffset(wall.replace(fold=1))
     assert first is not None and second is not None
     return first, second
 
 
 def _utc(wall: datetime, offset: timedelta) -> datetime:
-    return (wall - offset).replace(tzinfo=UTC, fold=0)
+    return (wall - offset).replace(tzinfo=UTC)
 
 
 def transition(zone: tzinfo, low: datetime, high: datetime) -> datetime:

@@ -1,4 +1,4 @@
-"""Firing tables computed by trying every moment, with nothing but datetime and zoneinfo: what our triggers must equal."""
+"""Firing tables found by trying every moment, with nothing but datetime and zoneinfo: what triggers must equal."""
 
 from __future__ import annotations
 

@@ -220,5 +220,5 @@ def test_a_wrong_expression_names_its_field(field: str, value: Any) -> None:
 @pytest.mark.parametrize("digits", [30, 4000, 6000])
 def test_a_huge_number_is_refused(digits: int) -> None:
     for value in ("9" * digits, 10**digits, "*/" + "9" * digits):
-        with pytest.raises(InvalidTrigger, match="trigger.minute"):
+        with pytest.raises(InvalidTrigger, match=r"trigger\.minute"):
             CronTrigger(minute=value, timezone="UTC")

@@ -17,7 +17,6 @@ from scheduler.triggers import (
     IntervalTrigger,
     check_fires,
     first_fire_time,
-    latest_fire_time,
     next_fire_time,
     upcoming,
 )
@@ -66,7 +65,6 @@ def test_days_are_24_hours_across_a_clock_change() -> None:
 def test_the_end_is_included() -> None:
     trigger = IntervalTrigger(seconds=10, start_date=START, end_date=START + timedelta(seconds=20), timezone="UTC")
     assert len(upcoming(trigger, 9, after=START - timedelta(days=1))) == 3
-    assert latest_fire_time(trigger, START, START + timedelta(days=9)) == START + timedelta(seconds=20)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
 import pickletools
@@ -112,8 +113,6 @@ class Plain(pickle.Unpickler):
 @settings(max_examples=200, deadline=None)
 @given(data=ALL)
 def test_a_trigger_survives_data_and_pickles_exactly(data: dict[str, Any]) -> None:
-    import io
-
     trigger = trigger_from_data(data, timezone="Asia/Tokyo")
     stored = trigger_to_data(trigger)
     assert trigger_from_data(json.loads(json.dumps(stored)), timezone="UTC") == trigger
@@ -157,7 +156,7 @@ WRONG: list[tuple[Any, str, str]] = [
     ({}, "trigger.type", "Write {"),
     ({"type": "corn"}, "trigger.type", "'cron'"),
     ({"type": 5}, "trigger.type", "date, interval"),
-    ({"type": ["cron"]}, "trigger.type", "date, interval"),
+    ({"type": ["cron"]}, "trigger.type", "'cron'"),
     ({"type": "Interval", "seconds": 5}, "trigger.type", "'interval'"),
     ({"type": "cron", "minutes": 5}, "trigger.minutes", "'minute'"),
     ({"type": "cron", "day-of-week": 5}, "trigger.day-of-week", "'day_of_week'"),
@@ -212,10 +211,8 @@ JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
     max_leaves=4,
 )
-KEYS = st.sampled_from(
-    ["seconds", "hour", "minute", "day", "week", "run_date", "start_date", "end_date", "timezone", "jitter", "days"]
-    + ["months", "crontab", "triggers", "year", "weeks"]
-)
+WORDS = "seconds hour minute day week run_date start_date end_date timezone jitter days months crontab triggers year"
+KEYS = st.sampled_from(WORDS.split())
 
 
 @settings(max_examples=400, deadline=None)
@@ -292,7 +289,9 @@ STOCK: list[BaseTrigger] = [
     LibraryCronTrigger(week="2,50-52", day_of_week="mon", start_date="2027-01-01", timezone="UTC"),
     LibraryCalendarIntervalTrigger(months=1, days=1, hour=9, start_date="2026-01-31", timezone="Europe/Berlin"),
     LibraryOrTrigger([LibraryCronTrigger(hour=5, timezone="UTC"), LibraryCronTrigger(hour=7, timezone="UTC")]),
-    LibraryAndTrigger([LibraryCronTrigger(day="*/7", timezone="UTC"), LibraryCronTrigger(day_of_week=0, timezone="UTC")]),
+    LibraryAndTrigger(
+        [LibraryCronTrigger(day="*/7", timezone="UTC"), LibraryCronTrigger(day_of_week=0, timezone="UTC")]
+    ),
 ]  # fmt: skip
 
 
@@ -301,12 +300,14 @@ def test_apschedulers_own_triggers_become_ours_and_fire_alike(stock: BaseTrigger
     ours = trigger_from_arguments(stock, {})
     previous, expected = None, []
     at = NOW
-    for _ in range(10):
-        found = stock.get_next_fire_time(previous, at)
+    for _ in range(20):
+        # Given a previous firing, APScheduler's AND never ends.
+        found = stock.get_next_fire_time(None if isinstance(stock, LibraryAndTrigger) else previous, at)
         if found is None:
             break
-        expected.append(found)
-        previous, at = found, found + timedelta(microseconds=1)
+        if found >= NOW:  # its calendar intervals begin in the past
+            expected.append(found)
+        previous, at = found, max(NOW, found) + timedelta(microseconds=1)
     assert upcoming(ours, len(expected), after=NOW - timedelta(microseconds=1)) == expected
     assert next_fire_time(stock, NOW) == next_fire_time(ours, NOW)
     assert type(ours).__module__.startswith("scheduler.triggers.")
@@ -322,7 +323,7 @@ def test_a_trigger_class_of_somebody_elses_is_refused() -> None:
         def get_next_fire_time(self, previous_fire_time: Any, now: Any) -> None:
             return None
 
-    for trigger in (Mine(hour=5, timezone="UTC"), Own(), OrTrigger.__mro__[0] and Own()):
+    for trigger in (Mine(hour=5, timezone="UTC"), Own()):
         with pytest.raises(InvalidTrigger, match="can't be stored"):
             trigger_from_arguments(trigger, {})
         with pytest.raises(InvalidTrigger, match="can't be stored"):
