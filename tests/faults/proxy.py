@@ -25,7 +25,10 @@ class Proxy:
         self.target = target
         self.mode: Mode = "pass"
         self.delay = 0.0
+        self.caught = 0
+        self._trap: tuple[bytes, bool] | None = None
         self._pairs: set[tuple[socket.socket, socket.socket]] = set()
+        self._deaf: set[tuple[socket.socket, socket.socket]] = set()
         self._lock = threading.Lock()
         self._listener: socket.socket | None = socket.create_server(("127.0.0.1", 0), backlog=200)
         self.port = int(self._listener.getsockname()[1])
@@ -54,14 +57,32 @@ class Proxy:
     def cut(self) -> None:
         """Reset every open connection."""
         for pair in self._open():
-            for side in pair:
-                with suppress(OSError):
-                    side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-                with suppress(OSError):
-                    side.shutdown(socket.SHUT_RDWR)
-                side.close()
-            with self._lock:
-                self._pairs.discard(pair)
+            self._reset(pair)
+
+    def trap(self, words: bytes, *, after: bool) -> None:
+        """Reset the next connection on which a client says `words`: before the server hears them, or after it did them.
+
+        In the second case the answer is swallowed. The client can't tell the two apart. `caught` counts.
+        """
+        self._trap = (words, after)
+
+    def _reset(self, pair: tuple[socket.socket, socket.socket]) -> None:
+        for side in pair:
+            with suppress(OSError):
+                side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            with suppress(OSError):
+                side.shutdown(socket.SHUT_RDWR)
+            side.close()
+        with self._lock:
+            self._pairs.discard(pair)
+
+    def _is_trapped(self, data: bytes) -> bool | None:
+        """Whether `data` walks into the trap: None, or whether the server is to hear it."""
+        with self._lock:
+            if self._trap is None or self._trap[0] not in data:
+                return None
+            after, self._trap = self._trap[1], None
+            return after
 
     def close(self) -> None:
         """Stop for good."""
@@ -114,6 +135,14 @@ class Proxy:
                     time.sleep(self.delay)
                 if self.mode in ("blackhole", "half-close"):
                     continue
+                after = self._is_trapped(data) if source is pair[0] else None
+                if after:
+                    self._deaf.add(pair)
+                elif after is False or pair in self._deaf:
+                    self._deaf.discard(pair)
+                    self.caught += 1
+                    self._reset(pair)
+                    return
                 sink.sendall(data)
         except OSError:
             pass
