@@ -36,7 +36,13 @@ class Cluster:
         return program
 
     def worker(
-        self, queues: str = "default", *, concurrency: int = 2, wait: bool = True, more: Sequence[str] = (), **options: Any
+        self,
+        queues: str = "default",
+        *,
+        concurrency: int = 2,
+        wait: bool = True,
+        more: Sequence[str] = (),
+        **options: Any,
     ) -> Program:
         """Start `celery worker` with a prefork pool."""
         name = f"{queues.replace(',', '-')}-{len(self.programs)}@test"
@@ -54,9 +60,7 @@ class Cluster:
             env["TEST_SCHEDULER"] = json.dumps(options)
         self.folder.mkdir(parents=True, exist_ok=True)
         name = f"{name}-{len(self.programs) + 1}"
-        program = Program(
-            [sys.executable, *arguments], name=name, log=self.folder / f"{name}.log", env=env, cwd=ROOT
-        )
+        program = Program([sys.executable, *arguments], name=name, log=self.folder / f"{name}.log", env=env, cwd=ROOT)
         self.programs.append(program)
         return program
 

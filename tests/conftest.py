@@ -5,6 +5,7 @@ TEST_DATABASE=sqlite (a file, in WAL mode; the default) or TEST_DATABASE=postgre
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -23,6 +24,18 @@ if DATABASE not in ("sqlite", "postgres"):
     raise pytest.UsageError(f"TEST_DATABASE: {DATABASE!r} is not known. Write sqlite or postgres.")
 _valkey = Valkey(FOLDER / "valkey", free_port())
 _postgres = Postgres(FOLDER / "postgres", free_port()) if DATABASE == "postgres" else None
+
+
+def _stop(pid: int) -> None:
+    if os.getpid() != pid:
+        return  # a forked child, which would stop its parent's servers
+    _valkey.stop()
+    if _postgres is not None:
+        _postgres.stop()
+    shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+atexit.register(_stop, os.getpid())  # where collecting fails, pytest does not come to unconfigure
 
 
 def _set_up_django() -> None:
@@ -48,10 +61,7 @@ _set_up_django()
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the servers, also after Ctrl-C."""
-    _valkey.stop()
-    if _postgres is not None:
-        _postgres.stop()
-    shutil.rmtree(FOLDER, ignore_errors=True)
+    _stop(os.getpid())
 
 
 @pytest.fixture(scope="session")

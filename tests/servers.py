@@ -147,6 +147,12 @@ class Postgres:
         if self.program is not None:
             self.program.end()
 
+    def crash(self) -> None:
+        """Stop it at once, as `pg_ctl stop -m immediate` does: the next start recovers from the log."""
+        assert self.program is not None
+        self.program.signal(signal.SIGQUIT)
+        self.program.wait(20)
+
     def kill(self) -> None:
         """Kill it without notice."""
         if self.program is not None:

@@ -9,15 +9,22 @@ import json
 import os
 
 from project.settings import *  # noqa: F403
-from project.settings import DATABASES, INSTALLED_APPS, SCHEDULER
+from project.settings import CELERY_BROKER_TRANSPORT_OPTIONS, DATABASES, INSTALLED_APPS, LOGGING, SCHEDULER
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.app"]
 CELERY_IMPORTS = ["tests.app.fault_tasks"]
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    **CELERY_BROKER_TRANSPORT_OPTIONS,
+    **json.loads(os.environ.get("TEST_BROKER_OPTIONS", "{}")),
+}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 
 # The test database is the database: processes find it at the same DATABASE_URL.
 DATABASES["default"]["TEST"] = {"NAME": DATABASES["default"]["NAME"]}
+
+# Which process said it: a worker's pool processes write into its log.
+LOGGING["formatters"]["line"]["format"] = "{asctime} {levelname:<7} {process} {name}: {message}"
 
 SCHEDULER = {
     **SCHEDULER,
@@ -26,5 +33,7 @@ SCHEDULER = {
     "RECOVERY_INTERVAL": 1.0,
     "REPUBLISH_AFTER": 2.0,
     "CANCEL_GRACE": 1.5,
+    "MAX_ATTEMPTS": 2,
+    "BROKER_TIMEOUT": 2.0,
     **json.loads(os.environ.get("TEST_SCHEDULER", "{}")),
 }

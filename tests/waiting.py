@@ -9,7 +9,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(ask: Callable[[], T], *, what: str | Callable[[], str] = "", timeout: float = 15.0, every: float = 0.05) -> T:
+def wait_for(
+    ask: Callable[[], T], *, what: str | Callable[[], str] = "", timeout: float = 15.0, every: float = 0.05
+) -> T:
     """Ask again and again until the answer is true, and return it.
 
     :param what: what is awaited, for the failure

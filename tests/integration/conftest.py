@@ -19,6 +19,7 @@ from tests.ledger import Ledger
 from tests.servers import Valkey
 from tests.waiting import wait_for
 
+SLOTS = 8
 clusters: list[Cluster] = []
 
 
@@ -51,12 +52,13 @@ def database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     Rows are deleted and not truncated: processes of the module may be at work, whom a table lock could deadlock with.
     """
     with django_db_blocker.unblock():
-        _empty()
+        empty()
         yield
-        _empty()
+        empty()
 
 
-def _empty() -> None:
+def empty() -> None:
+    """Take every job off the schedule, wait until no task runs, and delete all rows."""
     DjangoJob.objects.update(next_run_time=None)
     ScheduledTask.objects.update(run_at_start=False, removed_at=clock.now())
     TaskRun.objects.filter(state__in=LIVE, waiting=True).delete()
@@ -88,16 +90,16 @@ def cluster(database: None, broker: Valkey, tmp_path: Path) -> Iterator[Cluster]
     clusters.remove(cluster)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def shared(
     django_db_setup: None, django_db_blocker: Any, broker: Valkey, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Cluster]:
-    """One scheduler and one worker of four slots for all tests of a module that don't hurt them."""
+    """One scheduler and one worker of eight slots for all tests here that don't hurt them."""
     cluster = Cluster(tmp_path_factory.mktemp("shared"))
     clusters.append(cluster)
     try:
         with django_db_blocker.unblock():
-            worker = cluster.worker("default", concurrency=4, wait=False)
+            worker = cluster.worker("default", concurrency=SLOTS, wait=False)
             cluster.scheduler()
             wait_for(lambda: cluster._ready(worker), what="the worker to be ready", timeout=30)
         yield cluster
@@ -108,7 +110,7 @@ def shared(
 
 @pytest.fixture
 def service(shared: Cluster, database: None) -> Cluster:
-    """The module's scheduler and worker, over an empty database."""
+    """The shared scheduler and worker, over an empty database."""
     return shared
 
 

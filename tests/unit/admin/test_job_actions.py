@@ -87,10 +87,10 @@ def test_an_action_without_its_permission_is_refused_by_the_server(
     before = states()
     others = login(*(codename for codename in NEEDED.values() if codename != NEEDED[action]), "change_scheduledtask")
     if place == "list":
-        others.post(JOBS, {"action": action, "_selected_action": "a", "index": 0, "confirmed": "yes"})
+        answer = others.post(JOBS, {"action": action, "_selected_action": "a", "index": 0, "confirmed": "yes"})
     else:
         answer = others.post(JOBS + "a/change/", {"action": action, "confirmed": "yes"})
-        assert answer.status_code == 403
+    assert answer.status_code == 403
     assert states() == before and not TaskRun.objects.exists()
     assert f'value="{action}"' not in others.get(JOBS + "a/change/").content.decode()
 

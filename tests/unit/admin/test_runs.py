@@ -218,7 +218,8 @@ def test_an_action_without_its_permission_is_refused_by_the_server(
     run = make_run("a", State.QUEUED)
     others = login({"cancel_run": "run_job", "run_job": "cancel_run"}[needed], "change_taskrun", "delete_taskrun")
     assert others.post(page_of(run), {"action": action}).status_code == 403
-    others.post(RUNS, {"action": action, "_selected_action": str(run.pk), "index": 0})
+    selection = {"action": action, "_selected_action": str(run.pk), "index": 0}
+    assert others.post(RUNS, selection).status_code == 403
     assert TaskRun.objects.get().state == "queued"
     assert f'value="{action}"' not in others.get(page_of(run)).content.decode()
 
