@@ -1,8 +1,9 @@
-"""Health over HTTP, for load balancers and monitors; runs in the web process."""
+"""Health over HTTP, for load balancers and monitors, and the icon that browsers ask for; runs in the web process."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.templatetags.static import static
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -15,3 +16,9 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
     problems = [{"code": problem.code, "text": problem.text} for problem in check_health()]
     return JsonResponse({"healthy": not problems, "problems": problems}, status=503 if problems else 200)
+
+
+@require_safe
+def icon(request: HttpRequest) -> HttpResponse:
+    """Say where the icon is; Django's admin names none, so browsers ask for it at the place that they know."""
+    return HttpResponseRedirect(static("scheduler/icon.svg"))

@@ -57,7 +57,10 @@ SETTINGS: dict[str, Setting] = {
         10.0, _number(0), "seconds", "what a running task gets to stop by itself before it is terminated"
     ),
     "MAX_ATTEMPTS": Setting(3, _whole(1), "a whole number from 1", "attempts of a run with on_lost='retry'"),
-    # broker
+    # database and broker
+    "DATABASE_TIMEOUT": Setting(
+        20.0, _number(1), "seconds", "what PostgreSQL gets for one answer before its connection is cut"
+    ),
     "BROKER_TIMEOUT": Setting(5.0, _number(0.1), "seconds", "socket timeout of the engine's broker connection"),
     # limits
     "MAX_ARGUMENT_BYTES": Setting(65_536, _whole(256), "bytes", "size of a job's arguments as JSON"),

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, InterfaceError, InternalError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-logger = logging.getLogger(__name__)
+from . import reach
+
 T = TypeVar("T")
 
 OUTAGE = (OperationalError, InterfaceError, InternalError)
@@ -39,7 +39,7 @@ def write_transaction(connection: BaseDatabaseWrapper | None = None) -> Iterator
 
 @contextmanager
 def _atomic(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    if connections[connection.alias] is connection:
+    if connections[connection.alias] == connection:  # equal, not the same: it may be Django's proxy
         with transaction.atomic(using=connection.alias):
             yield
         return
@@ -80,35 +80,44 @@ def own_connection() -> BaseDatabaseWrapper:
 def close_own_connection() -> None:
     """Close this thread's own connection; the next use opens a new one."""
     if _own.connection is not None and _own.pid == os.getpid():
-        _own.connection.close()
+        with suppress(Exception):  # a broken socket may fail to close as well
+            _own.connection.close()
+
+
+def drop_connection() -> None:
+    """Close this thread's connection of Django's, which has failed; the next use opens a new one."""
+    with suppress(Exception):  # a broken socket may fail to close as well
+        connections[DEFAULT_DB_ALIAS].close()
 
 
 def outlast(work: Callable[[BaseDatabaseWrapper], T], *, what: str, give_up: Callable[[], bool] = lambda: False) -> T:
     """Do `work` on this thread's own connection, and again with growing pauses for as long as the database is away.
 
+    The first failure is met by another try at once: it may be of a connection that an outage long past has left dead.
+
     :param work: called with the connection; must be safe to repeat when a commit's fate is unknown
-    :param what: names the work in the log, which gets one line per outage and one per recovery
+    :param what: names the work in the log, which gets one line per outage and one per recovery of this process
     :param give_up: asked before each further try; when true the outage is raised
     """
-    pause, away_since = 0.1, None
-    while True:
-        connection = own_connection()
-        try:
-            answer = work(connection)
-        except OUTAGE as error:
-            close_own_connection()
-            connections[DEFAULT_DB_ALIAS].close_if_unusable_or_obsolete()
-            if away_since is None:
-                away_since = time.monotonic()
-                logger.warning("Database out of reach, %s waits: %s", what, str(error).strip())
-            if give_up():
-                raise
-            time.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
-        else:
-            if away_since is not None:
-                logger.warning("Database back after %.1f s, %s done", time.monotonic() - away_since, what)
-            return answer
+    pause, failures = 0.1, 0
+    try:
+        while True:
+            connection = own_connection()
+            try:
+                with reach.limited(connection):
+                    return work(connection)
+            except OUTAGE as error:
+                close_own_connection()
+                connections[DEFAULT_DB_ALIAS].close_if_unusable_or_obsolete()
+                failures += 1
+                if give_up():
+                    raise
+                if failures > 1:
+                    reach.lost(what, error, f"{what} waits")
+                    time.sleep(pause)
+                    pause = min(pause * 2, LONGEST_PAUSE)
+    finally:
+        reach.over(what)
 
 
 def execute(connection: BaseDatabaseWrapper, sql: str, parameters: list[Any] | tuple[Any, ...] = ()) -> list[Any]:

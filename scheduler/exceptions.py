@@ -56,7 +56,11 @@ class DuplicateJob(InvalidInput, ConflictingIdError):
 
     def __init__(self, job_id: str) -> None:
         InvalidInput.__init__(
-            self, "id", job_id, "is taken by another job", "Choose another id, or ask for the existing one to be replaced."
+            self,
+            "id",
+            job_id,
+            "is taken by another job",
+            "Choose another id, or ask for the existing one to be replaced.",
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -107,7 +107,9 @@ def add_job(
     chosen, trigger_args = options.split({**more, "name": name or ""})
     built = build_trigger(trigger, trigger_args, crontab)
     celery_name = task_name(task)
-    checked_args, checked_kwargs = check_arguments(celery_name, [] if args is None else args, {} if kwargs is None else kwargs)
+    checked_args, checked_kwargs = check_arguments(
+        celery_name, [] if args is None else args, {} if kwargs is None else kwargs
+    )
     now = clock.now()
     triggers.check_fires(built, now=now)
     first = _first_run_time(built, now, job_id) if next_run_time is UNSET else _aware("next_run_time", next_run_time)
@@ -196,9 +198,7 @@ def modify_job(job_id: str, *, by: str = "", **changes: Any) -> ScheduledTask:
         new_trigger = _changed_trigger(job, rest)
         if told:
             job.task = task_name(told.get("task", job.task))
-            job.args, job.kwargs = check_arguments(
-                job.task, told.get("args", job.args), told.get("kwargs", job.kwargs)
-            )
+            job.args, job.kwargs = check_arguments(job.task, told.get("args", job.args), told.get("kwargs", job.kwargs))
         for field, value in chosen.items():
             setattr(job, field, value)
         options.split({"soft_time_limit": job.soft_time_limit, "time_limit": job.time_limit})

@@ -6,7 +6,7 @@ import os
 import socket
 import uuid
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import DateTimeField, ExpressionWrapper, Q, QuerySet, Value
@@ -28,10 +28,11 @@ class ThisProcess:
     info: dict[str, Any] = field(default_factory=dict)
 
 
-def beat(this: ThisProcess, *, passed: bool = False) -> None:
+def beat(this: ThisProcess, *, passed: bool = False) -> datetime:
     """Write this process's heartbeat, by the database's clock, so that hosts need not agree on the time.
 
     :param passed: whether a scheduler's pass was complete just now
+    :return: the database's time
     """
     changes: dict[str, Any] = {
         "heartbeat_at": Now(), "stopped_at": None, "queues": this.queues, "tasks": this.tasks, "info": this.info,
@@ -43,6 +44,7 @@ def beat(this: ThisProcess, *, passed: bool = False) -> None:
             id=this.id, kind=this.kind, name=this.name, host=socket.gethostname(), pid=os.getpid(), started_at=Now(),
             **changes,
         )  # fmt: skip
+    return ServiceProcess.objects.values_list("heartbeat_at", flat=True).get(id=this.id)
 
 
 def farewell(this: ThisProcess) -> None:
@@ -52,12 +54,12 @@ def farewell(this: ThisProcess) -> None:
 
 def alive(kind: str) -> QuerySet[ServiceProcess]:
     """Return the processes of a kind whose heartbeat is fresh."""
-    return ServiceProcess.objects.filter(kind=kind, stopped_at=None, heartbeat_at__gte=_ago(conf.get("LOST_AFTER")))
+    return ServiceProcess.objects.filter(kind=kind, stopped_at=None, heartbeat_at__gte=ago(conf.get("LOST_AFTER")))
 
 
 def bury_silent() -> int:
     """Note processes without a heartbeat for `LOST_AFTER` seconds as stopped; return how many."""
-    silent = ServiceProcess.objects.filter(stopped_at=None, heartbeat_at__lt=_ago(conf.get("LOST_AFTER")))
+    silent = ServiceProcess.objects.filter(stopped_at=None, heartbeat_at__lt=ago(conf.get("LOST_AFTER")))
     return silent.update(stopped_at=Now())
 
 
@@ -71,7 +73,7 @@ def bury_predecessors() -> None:
 
 def forget_old(days: float) -> int:
     """Delete the rows of processes that stopped so many days ago; return how many."""
-    old = ServiceProcess.objects.filter(Q(stopped_at__lt=_ago(days * 86_400)))
+    old = ServiceProcess.objects.filter(Q(stopped_at__lt=ago(days * 86_400)))
     return old.delete()[0]
 
 
@@ -85,5 +87,6 @@ def _is_running(pid: int) -> bool:
     return True
 
 
-def _ago(seconds: float) -> ExpressionWrapper:
+def ago(seconds: float) -> ExpressionWrapper:
+    """Return the instant so many seconds ago by the database's clock, for a query."""
     return ExpressionWrapper(Now() - Value(timedelta(seconds=seconds)), output_field=DateTimeField())

@@ -7,14 +7,16 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
+from datetime import datetime
 from typing import Any
 
 from celery import current_app
+from django.db import DEFAULT_DB_ALIAS, connections
 from kombu import Connection
-from kombu.exceptions import OperationalError
+from kombu.exceptions import BatchPublishError, OperationalError
 
-from . import clock, runs
-from .db import OUTAGE
+from . import clock, reach, runs
+from .db import OUTAGE, drop_connection
 from .models import State, TaskRun
 
 logger = logging.getLogger(__name__)
@@ -34,6 +36,14 @@ def broker_connection(timeout: float) -> Connection:
         limits = {"socket_timeout": timeout, "socket_connect_timeout": timeout, "retry_on_timeout": False}
     connection: Connection = app.connection_for_write(transport_options=limits, connect_timeout=timeout)
     return connection
+
+
+def queue_name(queue: str, task: str) -> str:
+    """Return the queue that a run goes to: its job's own, or the one that Celery's routes say, or the default."""
+    if queue:
+        return queue
+    route = current_app.amqp.router.route({}, task)
+    return str(getattr(route.get("queue"), "name", None) or current_app.conf.task_default_queue)
 
 
 class Publisher:
@@ -57,6 +67,9 @@ class Publisher:
             with self._connection._reraise_as_library_errors(), self._batch(len(batch)):  # type: ignore[union-attr]
                 for run in batch:
                     self._send_one(app, run)
+        except BatchPublishError as error:  # the pipeline failed, which no single message is to blame for
+            self.close()
+            raise OperationalError(str(error.__cause__ or error)) from error
         except BaseException:
             self.close()
             raise
@@ -114,7 +127,19 @@ def publish(publisher: Publisher, batch: Sequence[TaskRun]) -> None:
     except Exception:
         logger.warning("A message of a batch of %d can't be sent; sending them one by one", len(batch), exc_info=True)
         batch = [run for run in batch if _send_alone(publisher, run)]
-    runs.mark_queued(batch, at=sent_at)
+    _note_queued(batch, sent_at)
+
+
+def _note_queued(batch: Sequence[TaskRun], sent_at: datetime) -> None:
+    """Note a batch as queued; after a failure once more, for this thread's connection may have died long ago."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    try:
+        with reach.limited(connection):
+            runs.mark_queued(batch, at=sent_at)
+    except OUTAGE:
+        drop_connection()
+        with reach.limited(connection):
+            runs.mark_queued(batch, at=sent_at)
 
 
 def _send_alone(publisher: Publisher, run: TaskRun) -> bool:

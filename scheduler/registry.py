@@ -11,7 +11,7 @@ from django_apscheduler.models import DjangoJob
 
 from . import arguments, jobs, options, triggers
 from .db import write_transaction
-from .exceptions import InvalidInput, RestoreError
+from .exceptions import DuplicateJob, InvalidInput, RestoreError
 from .models import ScheduledTask, Source
 
 logger = logging.getLogger(__name__)
@@ -132,8 +132,9 @@ def sync(*, plan_only: bool = False, prune: bool = False) -> SyncReport:
     declared = declarations()
     wanted = {job_id: _wanted(declaration) for job_id, declaration in declared.items()}
     for job_id, declaration in declared.items():
-        with write_transaction():
-            DjangoJob.objects.select_for_update().filter(id=job_id).first()
+        try:
+            _sync_one(job_id, declaration, wanted[job_id], report, plan_only)
+        except DuplicateJob:  # another process that syncs has just added it
             _sync_one(job_id, declaration, wanted[job_id], report, plan_only)
     stored = ScheduledTask.objects.filter(source=Source.CODE, removed_at=None).values_list("job_id", flat=True)
     report.gone = sorted(set(stored) - set(declared))
@@ -156,19 +157,21 @@ def _wanted(declaration: Declaration) -> dict[str, Any]:
 def _sync_one(
     job_id: str, declaration: Declaration, wanted: dict[str, Any], report: SyncReport, plan_only: bool
 ) -> None:
-    job = ScheduledTask.objects.select_related("job").filter(job_id=job_id).first()
-    if job is None or (job.removed_at is not None and job.declared is None):
-        report.added.append(job_id)
-        if not plan_only:
-            _add(declaration, wanted)
-    elif job.removed_at is None:
-        changes = _changes(job, wanted, report)
-        if not changes and job.declared is not None and _said(job.declared) == wanted:
-            report.unchanged.append(job_id)
-            return
-        (report.changed if changes else report.unchanged).append(job_id)
-        if not plan_only:
-            _change(job, declaration, wanted, changes)
+    with write_transaction():
+        DjangoJob.objects.select_for_update().filter(id=job_id).first()
+        job = ScheduledTask.objects.select_related("job").filter(job_id=job_id).first()
+        if job is None or (job.removed_at is not None and job.declared is None):
+            if not plan_only:
+                _add(declaration, wanted)
+            report.added.append(job_id)
+        elif job.removed_at is None:
+            changes = _changes(job, wanted, report)
+            if not changes and job.declared is not None and _said(job.declared) == wanted:
+                report.unchanged.append(job_id)
+                return
+            (report.changed if changes else report.unchanged).append(job_id)
+            if not plan_only:
+                _change(job, declaration, wanted, changes)
 
 
 def _add(declaration: Declaration, wanted: dict[str, Any]) -> None:
@@ -187,10 +190,16 @@ def _add(declaration: Declaration, wanted: dict[str, Any]) -> None:
 
 
 def _changes(job: ScheduledTask, wanted: dict[str, Any], report: SyncReport) -> set[str]:
-    """Return the fields that the code has changed since the last sync and no person has."""
+    """Return the fields that the code has changed since the last sync and no person has.
+
+    A schedule that can't be restored is written anew: the code says what it was.
+    """
     declared = job.declared or {}
     changes = set()
     for name, value in wanted.items():
+        if name == "schedule" and _current(job, name) is None:
+            changes.add(name)
+            continue
         if declared.get(name) == value and name in declared:
             continue
         current, before = _current(job, name), declared.get("trigger" if name == "schedule" else name)

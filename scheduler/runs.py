@@ -128,11 +128,14 @@ def mark_queued(runs: Iterable[TaskRun], *, at: datetime) -> None:
 
     :param at: an instant before the first was sent, for a worker may have one before this is written
     """
+    skip_locked = connections[DEFAULT_DB_ALIAS].features.has_select_for_update_skip_locked
     for attempt in {run.attempt for run in runs}:
         ids = [run.id for run in runs if run.attempt == attempt]
-        TaskRun.objects.filter(id__in=ids, state__in=UNPUBLISHED, attempt=attempt).update(
-            state=State.QUEUED, queued_at=at, publish_at=None
-        )
+        sent = TaskRun.objects.filter(id__in=ids, state__in=UNPUBLISHED, attempt=attempt)
+        if skip_locked:  # whoever holds a row of the batch must not hold up the rest: that run is just sent again
+            sent = TaskRun.objects.filter(id__in=sent.select_for_update(skip_locked=True).values("id"))
+        with transaction.atomic():
+            sent.update(state=State.QUEUED, queued_at=at, publish_at=None)
 
 
 def republish(ids: Iterable[uuid.UUID], *, queued_before: datetime) -> int:
@@ -261,7 +264,8 @@ def end(
         rows = execute(
             connection,
             f"UPDATE {TABLE} SET state = %s, reason = CASE WHEN %s THEN reason ELSE %s END, finished_at = %s,"
-            " result = %s, exception = %s, traceback = %s, progress = COALESCE(%s, progress), publish_at = NULL, waiting = %s"
+            " result = %s, exception = %s, traceback = %s, progress = COALESCE(%s, progress), publish_at = NULL,"
+            " waiting = %s"
             f" WHERE {guard} RETURNING execution_id, started_at, reason",
             [
                 outcome.state, outcome.state == State.CANCELLED and not reason, reason, adapt(outcome.ended_at),

@@ -75,7 +75,9 @@ class ConsoleAdmin(_ModelAdmin[M]):
     # -- the list ------------------------------------------------------------------------------------------------------
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        name = self.opts.model_name
+        name, asked = self.opts.model_name, request.POST.get("action")
+        if asked in (self.actions or ()) and asked not in self.get_actions(request):
+            raise PermissionDenied  # Django would show the list as if nothing had been asked for
         context = {
             "title": str(self.opts.verbose_name_plural).capitalize(),
             "empty_template": f"admin/scheduler/{name}/empty.html",
@@ -93,12 +95,15 @@ class ConsoleAdmin(_ModelAdmin[M]):
                 response.template_name = template
         return response
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[M]) -> HttpResponseBase | None:  # type: ignore[override]
+    def response_action(  # type: ignore[override]
+        self, request: HttpRequest, queryset: QuerySet[M], **more: Any
+    ) -> HttpResponseBase | None:
+        """Refuse a selection that no browser makes. `more` is what Django 6.1 passes besides (`action_location`)."""
         if any("\x00" in key for key in request.POST.getlist(ACTION_CHECKBOX_NAME)):
             self._refuse_selection(request)
             return None
         try:
-            return super().response_action(request, queryset)
+            return super().response_action(request, queryset, **more)
         except ValidationError:  # text that is no UUID
             self._refuse_selection(request)
             return None
@@ -162,10 +167,10 @@ class ConsoleAdmin(_ModelAdmin[M]):
         if name not in self.page_actions:
             self.message_user(request, _("Nothing was done: no such action."), messages.ERROR)
             return HttpResponseRedirect(request.path)
-        allowed = self.get_actions(request).get(name)
+        allowed: Any = self.get_actions(request).get(name)  # a tuple up to Django 6.0, a class of its own from 6.1 on
         if allowed is None:
             raise PermissionDenied
-        act: Callable[..., Any] = allowed[0]
+        act: Callable[..., Any] = allowed.func if hasattr(allowed, "func") else allowed[0]
         return act(self, request, self.get_queryset(request).filter(pk=found.pk)) or HttpResponseRedirect(request.path)
 
     # -- acting --------------------------------------------------------------------------------------------------------

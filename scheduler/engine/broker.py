@@ -10,14 +10,14 @@ import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
-from celery import current_app
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 
 from .. import conf
-from ..models import TaskRun
-from ..publishing import broker_connection
+from ..models import ServiceProcess, TaskRun
+from ..publishing import broker_connection, queue_name
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +50,8 @@ def remember() -> None:
 def find_lost(queued: QuerySet[TaskRun]) -> list[uuid.UUID]:
     """Return the runs of `queued` whose messages the broker no longer holds.
 
-    With its sentinel gone, it has forgotten everything. Else the messages are counted, and looked through one by one
-    only where a queue holds fewer than it should: a deep backlog costs nothing.
+    With its sentinel gone, it has forgotten everything. Else the messages are counted, and the front of each queue is
+    looked at; all are looked through only where these tell of a loss, so a deep backlog costs little.
     """
     try:
         with _redis() as redis:
@@ -67,32 +67,63 @@ def find_lost(queued: QuerySet[TaskRun]) -> list[uuid.UUID]:
 
 
 def _missing(channel: Any, client: Any, queued: QuerySet[TaskRun]) -> list[uuid.UUID]:
-    wanted = list(queued.values("queue", "task").annotate(count=Count("id")))
-    queues = {_queue_name(row["queue"], row["task"]) for row in wanted}
-    keys = [channel._q_for_pri(queue, priority) for queue in queues for priority in channel.priority_steps]
-    held = sum(client.llen(key) for key in keys) + client.hlen(channel.unacked_key)
-    if held >= sum(row["count"] for row in wanted):
+    queues: dict[str, _Queue] = {}
+    for row in queued.values("queue", "task").annotate(count=Count("id")):
+        name = queue_name(row["queue"], row["task"])
+        keys = [channel._q_for_pri(name, priority) for priority in channel.priority_steps]
+        queue = queues.setdefault(name, _Queue(keys))
+        queue.count += row["count"]
+        queue.runs |= Q(queue=row["queue"], task=row["task"])
+    keys = [key for queue in queues.values() for key in queue.keys]
+    taken = set(_taken(channel, client))
+    enough = sum(client.llen(key) for key in keys) + len(taken) >= sum(queue.count for queue in queues.values())
+    if enough and all(_front_is_there(client, queue, queued, taken) for queue in queues.values()):
         return []
-    present = set(_ids(client, keys, channel.unacked_key))
+    present = taken.union(_ids(client, keys))
     return [run_id for run_id in queued.values_list("id", flat=True) if str(run_id) not in present]
 
 
-def _queue_name(queue: str, task: str) -> str:
-    if queue:
-        return queue
-    route = current_app.amqp.router.route({}, task)
-    return str(getattr(route.get("queue"), "name", None) or current_app.conf.task_default_queue)
+@dataclass
+class _Queue:
+    """One queue's lists in Redis, and what tells its runs from those of other queues."""
+
+    keys: list[str]
+    count: int = 0
+    runs: Q = field(default_factory=lambda: Q(pk__in=[]))
 
 
-def _ids(client: Any, keys: list[str], unacked_key: str) -> Iterator[str]:
+def _front_is_there(client: Any, queue: _Queue, queued: QuerySet[TaskRun], taken: set[str]) -> bool:
+    """Return whether the runs that were queued first are among the messages that are taken next.
+
+    Counting alone overlooks lost messages for as long as others (of runs queued a moment ago, replayed ones, of tasks
+    that no job sent) make up for them. Those at the front are overdue; the rest gets there.
+    """
+    first = queued.filter(queue.runs).order_by("queued_at").values_list("id", flat=True)[:CHUNK]
+    front = {run_id for key in queue.keys for raw in client.lrange(key, -2 * CHUNK, -1) for run_id in _id_of(raw)}
+    return all(str(run_id) in front or str(run_id) in taken for run_id in first)
+
+
+def _taken(channel: Any, client: Any) -> Iterator[str]:
+    """Yield the ids of messages that workers have taken and not begun with.
+
+    Those taken before a worker died may have been its own. kombu gives them back after the visibility timeout, an
+    hour; sent again, they are the better for it, or dropped as duplicates.
+    """
+    died_at = ServiceProcess.objects.filter(kind=ServiceProcess.Kind.WORKER).aggregate(at=Max("stopped_at"))["at"]
+    since = died_at.timestamp() if died_at else 0
+    tags = client.zrangebyscore(channel.unacked_index_key, since, "+inf")
+    for start in range(0, len(tags), CHUNK):
+        for raw in client.hmget(channel.unacked_key, tags[start : start + CHUNK]):
+            yield from _id_of(raw)
+
+
+def _ids(client: Any, keys: list[str]) -> Iterator[str]:
     for key in keys:
         start = 0
         while chunk := client.lrange(key, start, start + CHUNK - 1):
             start += CHUNK
             for raw in chunk:
                 yield from _id_of(raw)
-    for _, raw in client.hscan_iter(unacked_key, count=CHUNK):
-        yield from _id_of(raw)
 
 
 def _id_of(raw: Any) -> Iterator[str]:

@@ -6,13 +6,13 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from kombu.exceptions import OperationalError
 
-from .. import conf
-from ..db import OUTAGE
+from .. import conf, reach
+from ..db import OUTAGE, drop_connection
 from ..models import TaskRun
 from ..publishing import Publisher, publish
 
@@ -29,7 +29,8 @@ class Outbox:
     """Publishes batches of committed runs, and backs off while the broker is away. The rows are the real queue."""
 
     def __init__(self) -> None:
-        self._batches: queue.Queue[list[TaskRun] | None] = queue.Queue(MOST_WAITING)
+        self._batches: queue.Queue[list[TaskRun] | Callable[[], object] | None] = queue.Queue(MOST_WAITING)
+        self._asking = False
         self._publisher = Publisher(conf.get("BROKER_TIMEOUT"))
         self._not_before = 0.0
         self._pause = 0.2
@@ -58,6 +59,19 @@ class Outbox:
         except queue.Full:
             logger.info("The broker is slow; %d runs stay pending for a while", len(batch))
 
+    def ask(self, work: Callable[[], object]) -> None:
+        """Do `work`, which asks the broker, on this thread, for a broker that is silent must hold up no pass.
+
+        Nothing is done while the broker is away, or while what was asked last time has not been done.
+        """
+        if self._away_since is not None or self._asking:
+            return
+        self._asking = True
+        try:
+            self._batches.put_nowait(work)
+        except queue.Full:
+            self._asking = False
+
     def stop(self, timeout: float) -> None:
         """Publish what is in line, for `timeout` seconds at most; the rest is pending and goes out later."""
         try:
@@ -68,21 +82,37 @@ class Outbox:
 
     def _loop(self) -> None:
         while (batch := self._batches.get()) is not None:
+            if callable(batch):
+                self._do(batch)
+                continue
             if time.monotonic() < self._not_before:
                 continue
             try:
                 publish(self._publisher, batch)
                 self._came_back()
-            except OUTAGE as error:
-                logger.warning("Published, but not noted as queued: %s", str(error).strip())
-                connection.close()
+            except OUTAGE as error:  # the pass tells of the outage; after REPUBLISH_AFTER the runs go out again
+                logger.debug("Published, but not noted as queued: %s", str(error).strip())
+                drop_connection()
             except OperationalError as error:
                 self._went_away(error)
             except Exception as error:
                 logger.exception("Publishing failed")
                 self._went_away(error)
         self._publisher.close()
-        connection.close()
+        drop_connection()
+
+    def _do(self, work: Callable[[], object]) -> None:
+        try:
+            with reach.limited(connections[DEFAULT_DB_ALIAS]):
+                work()
+        except OUTAGE as error:
+            logger.debug("The broker was not asked: %s", str(error).strip())
+            drop_connection()
+        except Exception:
+            logger.exception("The broker could not be asked")
+            drop_connection()
+        finally:
+            self._asking = False
 
     def _went_away(self, error: Exception) -> None:
         if self._away_since is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,15 +24,24 @@ logger = logging.getLogger(__name__)
 STATES = {Action.FIRE: State.PENDING, Action.WAIT: State.PENDING, Action.SKIP: State.SKIPPED, Action.MISS: State.MISSED}
 
 
+MOST_RUNS = 500
+"""Runs after which a transaction takes no further job, …"""
+PLAN_SECONDS = 0.5
+"""… and the time after which it does not: it stays short, whatever was missed."""
+CANT_BE_READ = "It can't be read"
 CANT_BE_WRITTEN = "The database refuses what it plans"
 """Begins the reason of a job that only a person can mend, by changing it."""
+
+DOCUMENTS = ("args", "kwargs", "tags", "declared")
+"""A job's JSON fields, which somebody may have filled by hand."""
 
 
 @dataclass
 class Planned:
     """What one transaction of a pass wrote."""
 
-    claimed: int = 0
+    more: bool = False
+    """Whether more jobs may be due."""
     new: list[TaskRun] = field(default_factory=list)
     """The runs that are to be published now."""
     firings: list[tuple[str, Firing]] = field(default_factory=list)
@@ -58,10 +68,10 @@ def plan_due(now: datetime, known: KnownTasks, *, limit: int) -> Planned:
             # A process that is stopped in here must not hold its jobs' rows for ever.
             execute(connection, "SELECT set_config('idle_in_transaction_session_timeout', '8000', true)")
         rows = jobstore.claim_due(now, limit)
-        planned.claimed = len(rows)
+        planned.more = len(rows) == limit
         if not rows:
             return planned
-        tasks = ScheduledTask.objects.in_bulk([row.id for row in rows])
+        rows, tasks = _read_jobs(rows)
         live = _live_runs([row.id for row in rows])
         try:
             with transaction.atomic():
@@ -77,6 +87,27 @@ def plan_due(now: datetime, known: KnownTasks, *, limit: int) -> Planned:
     return planned
 
 
+def _read_jobs(rows: list[DjangoJob]) -> tuple[list[DjangoJob], dict[str, ScheduledTask]]:
+    """Return the rows that can be read, with their jobs. One that somebody stored nonsense in is set aside."""
+    try:
+        return rows, ScheduledTask.objects.in_bulk([row.id for row in rows])
+    except OUTAGE:
+        raise
+    except Exception:
+        logger.warning("A batch of %d jobs can't be read together; reading them one by one", len(rows))
+    readable, tasks = [], {}
+    for row in rows:
+        try:
+            tasks.update(ScheduledTask.objects.in_bulk([row.id]))
+            readable.append(row)
+        except OUTAGE:
+            raise
+        except Exception as error:  # e.g. arguments nested so deeply that Python's JSON reader gives up
+            job = ScheduledTask.objects.defer(*DOCUMENTS).get(job_id=row.id)
+            set_aside(row, job, f"{CANT_BE_READ}: {type(error).__name__}: {error}")
+    return readable, tasks
+
+
 def _plan_rows(
     rows: Sequence[DjangoJob],
     tasks: dict[str, ScheduledTask],
@@ -85,8 +116,11 @@ def _plan_rows(
     now: datetime,
     planned: Planned,
 ) -> None:
-    batch = _Batch(now, planned)
+    batch, enough = _Batch(now, planned), time.monotonic() + PLAN_SECONDS
     for row in rows:
+        if len(batch.runs) >= MOST_RUNS or time.monotonic() > enough:
+            planned.more = True  # after a long downtime: the rest stays due, for the next transaction
+            break
         job = tasks.get(row.id)
         try:
             if job is None:

@@ -15,8 +15,8 @@ Next = Callable[[datetime], datetime | None]
 
 SKIP_GRACE_SECONDS = 10
 """How late the latest firing may start with catch_up='skip' where the job sets no misfire_grace_time."""
-ENUMERATED = 10_000
-"""Missed firings that are counted one by one; with more, only the latest are looked at."""
+ENUMERATED = 1_000
+"""Missed firings that are counted one by one; with more, only the latest are looked at: it takes milliseconds."""
 
 
 class Action(Enum):

@@ -9,10 +9,10 @@ import threading
 import time
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 
-from .. import registry
-from ..db import OUTAGE
+from .. import reach, registry
+from ..db import OUTAGE, drop_connection
 from .schedulers import BlockingScheduler
 
 logger = logging.getLogger(__name__)
@@ -43,15 +43,14 @@ def run(*, sync: bool = True) -> None:
 
 def sync_when_possible(stopping: threading.Event) -> None:
     """Store the jobs that code declares, waiting for the database. A wrong declaration is logged and the rest runs."""
-    told = False
     while not stopping.is_set():
         try:
-            report = registry.sync()
+            with reach.limited(connections[DEFAULT_DB_ALIAS]):
+                report = registry.sync()
+            reach.over("sync")
         except OUTAGE as error:
-            connection.close()
-            if not told:
-                logger.warning("Database out of reach, waiting to start: %s", str(error).strip())
-                told = True
+            drop_connection()
+            reach.lost("sync", error, "waiting to start")
             stopping.wait(1.0)
             continue
         except Exception:

@@ -17,7 +17,7 @@ from ..arguments import KnownTasks
 from ..exceptions import SchedulerError
 from ..models import ScheduledTask, ServiceProcess, State, TaskRun
 from . import broker
-from .passes import CANT_BE_WRITTEN, plan_one
+from .passes import CANT_BE_READ, CANT_BE_WRITTEN, DOCUMENTS, plan_one
 from .planning import Live
 
 logger = logging.getLogger(__name__)
@@ -26,19 +26,16 @@ SETTLED = timedelta(seconds=3)
 """A run queued more recently than this may not be in the broker's list yet, or no more."""
 
 
-def recover(*, steady: bool, broker_in_reach: bool) -> None:
-    """Do one round.
+def recover(*, steady: bool) -> None:
+    """Do one round of what needs the database alone; the outbox does `send_lost_messages`.
 
     :param steady: whether this process has seen the database without a break for long enough to call others dead
-    :param broker_in_reach: whether the broker was in reach a moment ago
     """
     if steady:
         processes.bury_silent()
     give_up_lost_runs()
     expire_overdue()
     heal_jobs()
-    if broker_in_reach:
-        send_lost_messages()
 
 
 def give_up_lost_runs() -> int:
@@ -67,8 +64,9 @@ def expire_overdue() -> int:
 def heal_jobs() -> int:
     """Put jobs that were set aside back on the schedule, where what was missing has come back; return how many."""
     known, now, healed = KnownTasks(), clock.now(), 0
-    for job in ScheduledTask.objects.exclude(broken_reason="").filter(removed_at=None).select_related("job"):
-        if job.broken_reason.startswith(CANT_BE_WRITTEN):
+    broken = ScheduledTask.objects.exclude(broken_reason="").filter(removed_at=None)
+    for job in broken.select_related("job").defer(*DOCUMENTS):
+        if job.broken_reason.startswith((CANT_BE_READ, CANT_BE_WRITTEN)):
             continue
         try:
             plan_one(job, job.job, min(job.parked_run_time or now, now), Live(), known, now)

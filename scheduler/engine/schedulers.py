@@ -20,11 +20,11 @@ from apscheduler.events import (
 from apscheduler.executors.base import BaseExecutor
 from apscheduler.schedulers import background, blocking
 from apscheduler.schedulers.base import STATE_PAUSED, STATE_STOPPED
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 
-from .. import clock, conf
+from .. import clock, conf, reach
 from ..arguments import KnownTasks
-from ..db import OUTAGE
+from ..db import OUTAGE, drop_connection
 from ..jobstore import TickworkJobStore
 from . import service
 from .calls import JobCalls
@@ -36,6 +36,12 @@ logger = logging.getLogger(__name__)
 
 EVENTS = {Action.SKIP: EVENT_JOB_MAX_INSTANCES, Action.FIRE: EVENT_JOB_SUBMITTED, Action.WAIT: EVENT_JOB_SUBMITTED}
 STOP_SECONDS = 3.0
+PASS_SECONDS = 0.5
+"""Time after which a pass leaves what is still due to the next one, and says that it lives."""
+HELD_SECONDS = 0.05
+"""Pause after a pass that could plan nothing of what is due."""
+RETRY_SECONDS = 0.1
+"""Pause before the second try after the first failure of a pass."""
 
 
 class _NoExecutor(BaseExecutor):
@@ -59,7 +65,7 @@ class TickworkScheduler(JobCalls):
 
     def _begin(self) -> None:
         self._known = KnownTasks()
-        self._away_since: float | None = None
+        self._failures = 0
         self._outbox = Outbox()
         self._outbox.start()
         self._service = service.Service()
@@ -71,7 +77,7 @@ class TickworkScheduler(JobCalls):
             outbox.stop(STOP_SECONDS)
         if self._service is not None:
             self._service.stop()
-        connection.close()
+        drop_connection()
 
     def _process_jobs(self) -> float:
         """Do one pass and return the seconds until the next. Never raises, and never returns 0 after a failure."""
@@ -79,43 +85,42 @@ class TickworkScheduler(JobCalls):
         if self.state == STATE_PAUSED or self._outbox is None:
             return poll
         try:
-            wait = self._one_pass()
-            if self._away_since is not None:
-                logger.warning("Database back after %.1f s", time.monotonic() - self._away_since)
-                self._away_since = None
-            return min(max(wait, 0.0), poll)
+            with reach.limited(connections[DEFAULT_DB_ALIAS]):
+                wait = self._one_pass()
+            self._failures = 0
+            reach.over("firing")
+            return min(wait, poll)
         except OUTAGE as error:
-            self._drop_connection()
-            if self._away_since is None:
-                self._away_since = time.monotonic()
-                logger.warning("Database out of reach, firing goes on when it is back: %s", str(error).strip())
+            drop_connection()
+            self._failures += 1
+            if self._failures > 1:  # the first may be of a connection that an outage long past has left dead
+                reach.lost("firing", error, "firing goes on when it is back")
         except Exception:
-            self._drop_connection()
+            drop_connection()
             logger.exception("A pass failed; the next one follows")
         if self._service is not None:
             self._service.interrupted()
-        return poll
+        return min(poll, RETRY_SECONDS) if self._failures == 1 else poll
 
     def _one_pass(self) -> float:
         assert self._outbox is not None and self._service is not None
         self._service.start_once()
         limit = conf.get("BATCH_SIZE")
+        enough, idle = time.monotonic() + PASS_SECONDS, True
         while self.state != STATE_STOPPED:
             planned = plan_due(clock.now(), self._known, limit=limit)
             self._outbox.put(planned.new)
             self._tell(planned)
-            if planned.claimed < limit:
+            idle = idle and not planned.firings
+            if not planned.more or time.monotonic() > enough:
                 break
         release_waiting(clock.now())
         service.publish_left(self._outbox, limit)
         self._service.passed(self._outbox)
-        return service.seconds_until_next(clock.now())
-
-    def _drop_connection(self) -> None:
-        try:
-            connection.close()
-        except Exception:
-            logger.debug("Connection failed to close", exc_info=True)
+        wait = service.seconds_until_next(clock.now())
+        if wait <= 0 and idle:  # what is due is held by another scheduler, or by somebody who has locked it
+            return HELD_SECONDS
+        return max(wait, 0.0)
 
     def _tell(self, planned: Planned) -> None:
         """Dispatch APScheduler's events to listeners of the user's."""

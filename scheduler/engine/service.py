@@ -6,20 +6,25 @@ import logging
 import os
 import socket
 import time
+from collections import Counter
 from datetime import datetime
 
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Min
 
-from .. import clock, conf, processes, runs
+from .. import clock, conf, processes, reach, runs
 from ..db import execute, write_transaction
 from ..jobstore import next_due
-from ..models import UNPUBLISHED, ScheduledTask, ServiceProcess, TaskRun
-from . import recovery
+from ..models import LIVE, UNPUBLISHED, Overlap, ScheduledTask, ServiceProcess, TaskRun
+from . import clocks, recovery
 from .outbox import Outbox
 
 logger = logging.getLogger(__name__)
 
 START_LOCK = 7_140_513  # any number that no other advisory lock of the database uses
+FAREWELL_SECONDS = 2.0
+JUMP = 30.0
+"""Seconds; a host's clock that is set back by less is taken for a small correction."""
 
 
 class Service:
@@ -31,6 +36,8 @@ class Service:
         self._started = False
         self._beaten_at = self._recovered_at = float("-inf")
         self._steady_since = self._passed_at = time.monotonic()
+        self._host_clock, self._database_clock = clocks.SteadyClock(), clocks.SteadyClock()
+        self._present = False
 
     def start_once(self) -> None:
         """Register this process; if it is the first of the service, run the jobs that want to run at its start.
@@ -55,13 +62,27 @@ class Service:
         if now - self._passed_at > conf.get("LOST_AFTER") / 4:
             self._steady_since = now  # this process was held up: it can't tell who fell silent meanwhile
         self._passed_at = now
-        if now - self._beaten_at >= conf.get("HEARTBEAT_INTERVAL"):
-            processes.beat(self.this, passed=True)
-            self._beaten_at = now
-        if now - self._recovered_at >= conf.get("RECOVERY_INTERVAL"):
+        recover = now - self._recovered_at >= conf.get("RECOVERY_INTERVAL")
+        if recover or now - self._beaten_at >= conf.get("HEARTBEAT_INTERVAL"):
+            self._beat(now)
+        if recover:
+            if self._host_clock.jump(clock.now()) < -JUMP:
+                self._present = False
+            if not self._present:
+                clocks.return_to_present()
+                self._present = True
             steady = now - self._steady_since >= conf.get("LOST_AFTER")
-            recovery.recover(steady=steady, broker_in_reach=outbox.away_since is None)
+            recovery.recover(steady=steady)
+            outbox.ask(recovery.send_lost_messages)
             self._recovered_at = now
+
+    def _beat(self, now: float) -> None:
+        """Beat. Where the database's clock has jumped meanwhile, heartbeats of before prove nothing for a while."""
+        jump = self._database_clock.jump(processes.beat(self.this, passed=True))
+        if abs(jump) > conf.get("LOST_AFTER") / 4:
+            logger.warning("The database's clock has jumped by %.0f s", jump)
+            self._steady_since = now
+        self._beaten_at = now
 
     def interrupted(self) -> None:
         """A pass failed. Nobody could write a heartbeat then, so silence proves nothing for a while."""
@@ -70,16 +91,21 @@ class Service:
     def stop(self) -> None:
         """Note that this scheduler has stopped."""
         try:
-            processes.farewell(self.this)
+            with reach.limited(connections[DEFAULT_DB_ALIAS], FAREWELL_SECONDS):
+                processes.farewell(self.this)
         except Exception as error:
             logger.info("Farewell not noted: %s", error)
 
 
 def _run_at_start(now: datetime) -> None:
-    wanted = ScheduledTask.objects.filter(run_at_start=True, removed_at=None, paused_at=None, broken_reason="")
-    started = [runs.new_run(job, now, now=now, requested_by="start") for job in wanted]
-    for run in started:
-        run.publish_at = now
+    """Run the jobs that want it; where a run of an earlier life is still live, the new one waits in line."""
+    wanted = list(ScheduledTask.objects.filter(run_at_start=True, removed_at=None, paused_at=None, broken_reason=""))
+    live = Counter(TaskRun.objects.filter(state__in=LIVE).values_list("job_id", flat=True)) if wanted else Counter()
+    started = []
+    for job in wanted:
+        full = job.overlap != Overlap.ALLOW and live[job.id] >= job.max_instances
+        started.append(runs.new_run(job, now, now=now, waiting=full, requested_by="start"))
+        started[-1].publish_at = None if full else now
     runs.insert(started)
     if started:
         logger.info("Service start: %d jobs run at once", len(started))

@@ -43,9 +43,11 @@ def _name_this_process(sender: str = "", **_: Any) -> None:
 def _adopt_tasks(sender: Any, **_: Any) -> None:
     # Loaded before the pool forks: a child that is forked while a thread imports would wait for that import for ever.
     from .. import clock, conf, db, processes, runs, texts  # noqa: F401
+    from .connection import SturdyConnection
     from .tracking import adopt
 
     adopt(sender.app)
+    sender.app.amqp.Connection = SturdyConnection
 
 
 @signals.worker_ready.connect
@@ -63,8 +65,8 @@ def _start(sender: Any, **_: Any) -> None:
         _thread.pool = sender.pool
 
 
-@signals.worker_shutdown.connect
-def _stop(**_: Any) -> None:
+def stop() -> None:
+    """Stop beating and say farewell."""
     if _thread is not None:
         _thread.stop()
 
@@ -76,25 +78,28 @@ class _Heartbeat(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        from .. import conf, processes
+        from django.db import connection
+
+        from .. import conf, processes, reach
         from ..db import OUTAGE
 
-        interval, since, away = conf.get("HEARTBEAT_INTERVAL"), float("inf"), False
+        interval, since, failures = conf.get("HEARTBEAT_INTERVAL"), float("inf"), 0
         self._quietly(processes.bury_predecessors)
         while True:
             try:
-                if since >= interval:
-                    processes.beat(self.this)
-                    since = 0.0
-                self._end_cancelled()
-                if away:
-                    logger.warning("Database back, heartbeat goes on")
-                away = False
+                with reach.limited(connection):
+                    if since >= interval:
+                        processes.beat(self.this)
+                        since = 0.0
+                    self._end_cancelled()
+                failures = 0
+                reach.over("heartbeat")
             except OUTAGE as error:
                 self._close()
-                if not away:
-                    logger.warning("Database out of reach, heartbeat waits: %s", str(error).strip())
-                away = True
+                failures += 1
+                if failures == 1:
+                    continue  # the connection may be one that an outage long past has left dead
+                reach.lost("heartbeat", error, "the heartbeat waits")
             except Exception:
                 logger.exception("Heartbeat failed and goes on")
             pause = min(CANCEL_POLL, interval)

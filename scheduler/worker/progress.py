@@ -42,12 +42,13 @@ class ProgressReporter:
         """Write what is new (and learn of a cancellation); return whether the attempt goes on."""
         if self._stopped:
             return False
-        from .. import runs
+        from .. import reach, runs
         from ..db import own_connection
 
-        latest = self._latest
+        latest, connection = self._latest, own_connection()
         text = None if latest == self._written else self._as_json()
-        self.cancelled = runs.report_progress(own_connection(), self.run_id, self.attempt, text)
+        with reach.limited(connection):
+            self.cancelled = runs.report_progress(connection, self.run_id, self.attempt, text)
         self._written = latest
         return True
 
@@ -84,7 +85,6 @@ class _Thread:
             self._wake.notify()
 
     def _loop(self) -> None:
-        away = False
         while True:
             with self._wake:
                 while not self._watched:
@@ -95,14 +95,11 @@ class _Thread:
                 try:
                     if not reporter.flush():
                         ended.append(reporter)
-                    away = False
-                except Exception as error:  # progress is worth no more than a log line; the outcome is told elsewhere
+                except Exception as error:  # written again soon; the outcome tells of an outage
                     from ..db import close_own_connection
 
                     close_own_connection()
-                    if not away:
-                        logger.warning("Progress can't be written: %s", error)
-                    away = True
+                    logger.debug("Progress can't be written: %s", error)
             with self._wake:
                 self._watched = [reporter for reporter in self._watched if reporter not in ended]
             threading.Event().wait(INTERVAL)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from celery.exceptions import SoftTimeLimitExceeded
 
 from ..exceptions import TaskCancelled
-from . import heartbeat
+from . import heartbeat, outcomes
 from .progress import ProgressReporter
 
 if TYPE_CHECKING:
@@ -98,6 +98,9 @@ class Attempt:
     def __init__(self, run_id: str, number: int, claim: Claim) -> None:
         self.run_id, self.number, self.claim = run_id, number, claim
         self.planned_retry: Any = None
+        self.may_hand_over = False
+        """Whether the main process takes an outcome that the database can't be told now."""
+        self.untold: Outcome | None = None
         self.reporter = ProgressReporter(run_id, number)
         self._started = time.monotonic()
 
@@ -118,7 +121,7 @@ class Attempt:
         if isinstance(error, SoftTimeLimitExceeded):
             self._end(State.TIMEOUT, reason="The soft time limit ended it", **told)
         elif isinstance(error, TaskCancelled):
-            self._end(State.CANCELLED, reason=str(error), **told)
+            self._end(State.CANCELLED, **told)
         else:
             self._end(State.FAILURE, **told)
 
@@ -130,12 +133,6 @@ class Attempt:
             self._end(State.SUCCESS, reason="The task ended itself with Ignore, or replaced itself by another")
         else:
             self._end(State.FAILURE, reason="The task rejected its message", exception=_line(error))
-
-    def end_with_error(self, error: BaseException) -> None:
-        """The body raised what ends the process (SystemExit, KeyboardInterrupt)."""
-        from ..models import State
-
-        self._end(State.FAILURE, exception=_line(error), traceback=_traceback(None, error))
 
     def retry(self, *, at: datetime | timedelta, error: Any, info: Any, args: Any = None, kwargs: Any = None) -> None:
         """The task asked to be tried again `at` an instant or after a delay."""
@@ -162,32 +159,19 @@ class Attempt:
         self._write(outcome)
 
     def _write(self, outcome: Outcome) -> None:
-        """Write the outcome, through any outage. What the database refuses for its content is told without it."""
-        from dataclasses import replace
+        from ..db import OUTAGE
 
-        from django.db import DatabaseError
+        failures = 0
 
-        from .. import runs
-        from ..db import OUTAGE, close_own_connection, outlast
+        def give_up() -> bool:
+            nonlocal failures
+            failures += 1
+            return self.may_hand_over and failures > 1  # the first may be of a connection that died long ago
 
-        def write(connection: Any) -> bool:
-            return runs.finish(connection, self.run_id, self.number, outcome)
-
-        what = f"the outcome of run {self.run_id} ({outcome.state})"
         try:
-            written = outlast(write, what=what)
+            outcomes.write(self.run_id, self.number, outcome, give_up=give_up)
         except OUTAGE:
-            raise
-        except (DatabaseError, ValueError) as error:
-            logger.exception("Run %s: its outcome can't be stored as it is", self.run_id)
-            close_own_connection()
-            reason = f"Its outcome could not be stored whole: {type(error).__name__}"
-            outcome = replace(outcome, reason=reason, result=None, exception="", traceback="", progress=None)
-            written = outlast(write, what=what)
-        if not written:
-            logger.warning(
-                "Run %s, attempt %d: ended as %s, but it had ended before", self.run_id, self.number, outcome.state
-            )
+            self.untold = outcome
 
 
 def _line(error: Any) -> str:

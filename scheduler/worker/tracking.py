@@ -7,10 +7,15 @@ can skip. Celery swallows exceptions from signal handlers, so a signal could not
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+from billiard.common import terminate_handler_fired
 from billiard.einfo import ExceptionInfo
 from celery import Task, states
 from celery.app.trace import trace_ok_t
@@ -19,10 +24,12 @@ from celery.exceptions import Retry
 
 from ..exceptions import TaskOutOfMemory
 from . import reporting
+from .outcomes import UntoldOutcome
 
 logger = logging.getLogger(__name__)
 
 HEADER = "tickwork"  # as in publishing.py, which a Celery app can't import before Django's apps are ready
+SOFT_LIMIT = getattr(signal, "SIGUSR1", None)  # Celery's signal for it, where the platform has it
 Tracer = Callable[..., trace_ok_t]
 
 
@@ -30,6 +37,7 @@ class TrackedTask(Task):
     """A Celery task whose scheduled runs are recorded. Messages that no job sent pass through untouched."""
 
     abstract = True
+    Request = "scheduler.worker.requests:TrackedRequest"
     _tracer: Tracer | None = None
 
     @property
@@ -68,7 +76,8 @@ def adopt(app: Any) -> None:
     for task in app.tasks.values():
         if not isinstance(task, TrackedTask):
             cls = type(task)
-            task.__class__ = type(cls.__name__, (TrackedTask, cls), {"__module__": cls.__module__})
+            own = {} if cls.Request == Task.Request else {"Request": cls.Request}
+            task.__class__ = type(cls.__name__, (TrackedTask, cls), {"__module__": cls.__module__, **own})
 
 
 def _tracked(task: Task, tracer: Tracer) -> Tracer:
@@ -76,21 +85,59 @@ def _tracked(task: Task, tracer: Tracer) -> Tracer:
         number = (request or {}).get(HEADER)
         if number is None:
             return _spare_the_worker(tracer(uuid, args, kwargs, request))
-        attempt = reporting.begin(uuid, number, task.name)
+        with _no_soft_limit():
+            attempt = reporting.begin(uuid, number, task.name)
         if attempt is None:
             return trace_ok_t(None, None, 0.0, "'not claimed: a duplicate, or its run has ended'")
+        attempt.may_hand_over = task.Request == TrackedTask.Request
+        pid = os.getpid()
         try:
             traced = tracer(uuid, attempt.claim.args, attempt.claim.kwargs, request)
+            _end_copy(pid, traced.info)
+            with _no_soft_limit():
+                _report(attempt, traced)
         except BaseException as error:  # SystemExit and its like end this process; the run's end is told first
-            attempt.end_with_error(error)
+            _end_copy(pid, error)
+            if not terminate_handler_fired():  # else the main process knows why it ended this one, and tells
+                with _no_soft_limit():
+                    attempt.fail(error, None)
             raise
         else:
-            _report(attempt, traced)
-            return _spare_the_worker(traced)
+            return _hand_over(attempt, _spare_the_worker(traced))
         finally:
             reporting.leave(attempt)
 
     return trace
+
+
+def _end_copy(pid: int, error: object) -> None:
+    """End this process if it is a copy that the body has forked: it must not tell the run's end, nor take messages."""
+    if os.getpid() != pid:
+        os._exit(1 if error else 0)
+
+
+@contextmanager
+def _no_soft_limit() -> Iterator[None]:
+    """Hold off the soft time limit, which is for the body: in here it would tear the claim or the outcome apart."""
+    if SOFT_LIMIT is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.signal(SOFT_LIMIT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(SOFT_LIMIT, handler or signal.SIG_DFL)
+
+
+def _hand_over(attempt: reporting.Attempt, traced: trace_ok_t) -> trace_ok_t:
+    """Let the main process tell an outcome that the database was not there for; this process is free then."""
+    if attempt.untold is None:
+        return traced
+    answer = (1, traced.retval, traced.runtime) if traced.info else (0, traced.retstr, traced.runtime)
+    try:
+        raise UntoldOutcome(attempt.run_id, attempt.number, attempt.untold, answer)
+    except UntoldOutcome:
+        return traced._replace(retval=ExceptionInfo(), info=True)
 
 
 def _report(attempt: reporting.Attempt, traced: trace_ok_t) -> None:
