@@ -1,4 +1,4 @@
-"""Redis that restarts empty, forgets, freezes, vanishes, is full, refuses writes or the password: runs wait, none is lost."""
+"""Redis that restarts empty, forgets, freezes, vanishes, is full or refuses what is asked: runs wait, none is lost."""
 
 from __future__ import annotations
 
@@ -83,6 +83,22 @@ def test_a_broker_that_restarts_empty_again_and_again_loses_no_run(site: Site) -
         site.report.faults += 1
         site.wait_until_fired(within=60, count=JOBS)
     end(site)
+
+
+@pytest.mark.short
+def test_a_worker_whose_acknowledgements_all_failed_takes_messages_again(site: Site) -> None:
+    """With as many messages as it may hold, it reads nothing from the broker, and sees nothing of the restart."""
+    site.start_workers(1)
+    site.start_schedulers(1)
+    site.add_jobs(4, lasting=10.0 * times(3), begin=3, period=2.0, seconds=1.5)
+    for _ in range(times(3)):
+        wait_for(lambda: TaskRun.objects.filter(state=State.QUEUED).count() > 2, what="a full worker", timeout=60)
+        site.valkey.kill()
+        site.report.faults += 1
+        stays_true(lambda: site.workers[0].is_running, seconds=6)
+        site.valkey.start()
+        site.wait_until_fired(within=60, count=JOBS)
+    end(site, processes=2)
 
 
 @pytest.mark.short

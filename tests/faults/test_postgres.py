@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -165,8 +167,10 @@ def test_a_job_that_somebody_has_locked_holds_up_no_other(site: Site) -> None:
     with directly(site) as mine, mine.transaction():
         for table, column in (("django_apscheduler_djangojob", "id"), ("scheduler_scheduledtask", "job_id")):
             mine.execute(f"SELECT 1 FROM {table} WHERE {column} = 'job-0' FOR UPDATE")
-        locked_at = clock.now()
+        locked_at, used = clock.now(), cpu_seconds(site)
         others_fire(site, locked_at, lasts)
+        used = cpu_seconds(site) - used
+        assert used < lasts / 2, f"the schedulers used {used:.1f} s of CPU while a row was locked: a busy loop"
         late = TaskRun.objects.filter(job_id="job-0", state=State.SUCCESS, scheduled_at__gt=locked_at).count()
         assert late <= 1, "the lock was not what the test is about"
     resumes(site)
@@ -182,6 +186,15 @@ def test_a_run_that_somebody_has_locked_holds_up_no_other(site: Site) -> None:
         others_fire(site, clock.now(), lasts)
     resumes(site)
     end(site, outages=4)
+
+
+def cpu_seconds(site: Site) -> float:
+    """Return the CPU time that the schedulers have used so far."""
+    used = 0
+    for program in site.schedulers:
+        fields = Path(f"/proc/{program.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        used += int(fields[11]) + int(fields[12])
+    return used / os.sysconf("SC_CLK_TCK")
 
 
 def lock_one(mine: psycopg.Connection, state: State) -> bool:

@@ -1,0 +1,1 @@
+"""Measurements against peers, as ratios of the same run: `make bench`."""
