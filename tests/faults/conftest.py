@@ -98,5 +98,3 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             f" {report.recovery:>7.1f} s  {'; '.join(report.notes)}"
         )
     write_report(REPORT, reports)
-
-

@@ -33,9 +33,11 @@ class Editor:
 
         job_id = self.random.choice(self.ids)
         does = self.random.choice(
-            {"absent": ["add"], "active": ["edit", "edit", "pause", "remove", "run"], "paused": ["resume", "edit", "run"]}[
-                self.state[job_id]
-            ]
+            {
+                "absent": ["add"],
+                "active": ["edit", "edit", "pause", "remove", "run"],
+                "paused": ["resume", "edit", "run"],
+            }[self.state[job_id]]
         )
         before = clock.now()
         told = getattr(self, does)(job_id)

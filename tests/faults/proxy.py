@@ -17,8 +17,8 @@ class Proxy:
     """Forwards 127.0.0.1:`port` to 127.0.0.1:`target`.
 
     `pass` forwards · `blackhole` accepts and swallows, in both directions, as a dropped route does · `reset` answers
-    every connection, old or new, with RST · `refuse` cuts old connections and takes no new ones · `half-close` shuts the server's
-    side of old connections and swallows what the client still says. `delay` holds each chunk back.
+    every connection, old or new, with RST · `refuse` cuts old connections and takes no new ones · `half-close` shuts
+    the server's side of old connections and swallows what the client still says. `delay` holds each chunk back.
     """
 
     def __init__(self, target: int) -> None:

@@ -87,7 +87,9 @@ class Site:
         self.schedulers += started
         return started
 
-    def start_workers(self, count: int = 1, *, concurrency: int = 2, queues: str = "default", **options: Any) -> list[Program]:
+    def start_workers(
+        self, count: int = 1, *, concurrency: int = 2, queues: str = "default", **options: Any
+    ) -> list[Program]:
         """Start prefork workers and wait until they are ready."""
         started = [self.cluster.worker(queues, concurrency=concurrency, wait=False, **options) for _ in range(count)]
         for program in started:
@@ -106,10 +108,17 @@ class Site:
     # -- jobs ----------------------------------------------------------------------------------------------------------
 
     def add_jobs(
-        self, count: int, *, period: float = 1.0, seconds: float = 0.0, lasting: float = 10.0, begin: float = 1.0, prefix: str = "job",
+        self,
+        count: int,
+        *,
+        period: float = 1.0,
+        seconds: float = 0.0,
+        lasting: float = 10.0,
+        begin: float = 1.0,
+        prefix: str = "job",
         **options: Any,
     ) -> list[Planned]:
-        """Add interval jobs whose firings the oracle knows: the first `begin` seconds from now, for `lasting` seconds."""
+        """Add interval jobs whose firings the oracle knows: from `begin` seconds from now on, for `lasting` seconds."""
         options = {"overlap": "allow", "catch_up": "all", **options}
         first = clock.now().replace(microsecond=0) + timedelta(seconds=begin)
         last = first + timedelta(seconds=lasting)
@@ -145,7 +154,7 @@ class Site:
         return TaskRun.objects.filter(state=State.SUCCESS, finished_at__gte=since).count()
 
     def wait_until_fired(self, *, within: float, count: int = 1) -> float:
-        """Wait until runs succeed again; return the seconds that it took, and note them as the longest recovery (I6)."""
+        """Wait until runs succeed again; return the seconds, and note them as the longest recovery (I6)."""
         since, started = clock.now(), time.monotonic()
         wait_for(lambda: self.fired(since) >= count, what="firing to resume", timeout=within)
         took = time.monotonic() - started
@@ -156,10 +165,9 @@ class Site:
         """Wait until every planned firing has a run and none is live (I2)."""
         wanted = max((plan.last for plan in self.planned), default=clock.now())
         wait_for(lambda: clock.now() > wanted, what="the last firing", timeout=timeout)
-        wait_for(
-            lambda: not ScheduledTask.objects.filter(job__next_run_time__isnull=False, job_id__in=[p.job_id for p in self.planned]).exists(),
-            what="every job to have finished", timeout=timeout,
-        )  # fmt: skip
+        of_ours = ScheduledTask.objects.filter(job_id__in=[plan.job_id for plan in self.planned])
+        scheduled = of_ours.filter(job__next_run_time__isnull=False)
+        wait_for(lambda: not scheduled.all().exists(), what="every job to have finished", timeout=timeout)
         wait_for(lambda: self.live() == 0, what=self._what_lives, timeout=timeout)
 
     def _what_lives(self) -> str:

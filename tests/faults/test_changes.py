@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,16 @@ def test_changes_are_in_force_within_a_second_and_touch_only_their_job(site: Sit
     editors = [
         site.cluster.start(
             "editor",
-            ["-m", "tests.faults.editor", f"edited-{number}", "8", str(changes), str(SEED + number), site.ledger, str(log)],
+            [
+                "-m",
+                "tests.faults.editor",
+                f"edited-{number}",
+                "8",
+                str(changes),
+                str(SEED + number),
+                site.ledger,
+                str(log),
+            ],
         )
         for number, log in enumerate(logs)
     ]
@@ -55,7 +65,7 @@ def check_all(made: list[dict[str, Any]]) -> int:
 def check_job(job_id: str, changes: list[dict[str, Any]]) -> int:
     runs = list(TaskRun.objects.filter(job_id=job_id, requested_by="schedule"))
     checked, marker, active = 0, 0, False
-    for change, following in zip(changes, changes[1:], strict=False):
+    for change, following in pairwise(changes):
         marker = change.get("marker", marker)
         active = {"add": True, "resume": True, "pause": False, "remove": False}.get(change["does"], active)
         begin, end = datetime.fromisoformat(change["after"]) + IN_FORCE, datetime.fromisoformat(following["before"])

@@ -41,7 +41,9 @@ class Stock:
         """Start a scheduler; only the first of several adds the jobs, as a deployment's would."""
         told = [json.dumps(self.jobs)] if with_jobs else []
         program = self.site.cluster.start("stock", ["-m", "tests.faults.stock.program", *told])
-        wait_for(lambda: "Scheduler started" in program.output or DjangoJob.objects.exists(), what="it to start", timeout=30)
+        wait_for(
+            lambda: "Scheduler started" in program.output or DjangoJob.objects.exists(), what="it to start", timeout=30
+        )
         return program
 
     def worker(self) -> Program:

@@ -1,4 +1,4 @@
-"""A scheduler process as django-apscheduler's README writes it. `python -m tests.faults.stock.program [JOBS-AS-JSON]`"""
+"""A scheduler process as django-apscheduler's README writes it: `python -m tests.faults.stock.program [JOBS]`."""
 
 from __future__ import annotations
 
