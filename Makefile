@@ -9,7 +9,7 @@ DATABASE_TESTS ?= tests/unit tests/integration
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-sqlite test-postgres lint test-faults test-compose bench screenshots lock
+.PHONY: help install run test test-sqlite test-postgres lint test-faults test-faults-short test-compose bench screenshots lock
 
 help:
 	@echo "make install        the environment in $(VENV), from the lock"
@@ -17,6 +17,7 @@ help:
 	@echo "make test           the tests, on SQLite and on PostgreSQL"
 	@echo "make lint           ruff and mypy"
 	@echo "make test-faults    tests that kill and stop processes and servers"
+	@echo "make test-faults-short  a few minutes of them, as CI does"
 	@echo "make test-compose   the stack of docker-compose.yml, built, started, hurt and watched"
 	@echo "make bench          the measurements in benchmarks/"
 	@echo "make screenshots    the pictures in docs/"
@@ -60,8 +61,14 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# FAULT_SEED=N repeats a run; FAULT_SCALE=0.1 shortens it; FAULT_SOAK=3600 lets the soak go on for an hour.
 test-faults: $(STAMP)
-	$(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
+	TEST_DATABASE=sqlite FAULT_REPORT=var/faults-sqlite.json $(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
+	TEST_DATABASE=postgres FAULT_REPORT=var/faults-postgres.json $(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
+
+# What CI runs of them, in a few minutes.
+test-faults-short: $(STAMP)
+	TEST_DATABASE=postgres FAULT_SCALE=0.1 $(BIN)/python -m pytest tests/faults -m short $(PYTEST_ARGS)
 
 test-compose: $(STAMP)
 	@$(BIN)/python tests/compose/run.py
