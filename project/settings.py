@@ -114,12 +114,13 @@ SILENCED_SYSTEM_CHECKS = ["security.W021"]
 
 # Celery. The broker is transport, the database is the truth: no result backend, early acknowledgement, and every
 # socket with a time limit, for a stalled broker must never block a web request or the engine.
+# Without retries (retry_on_timeout) of the client's own: after a lost connection they reconnect in the midst of a
+# worker's event loop and wait there for a message that never comes; Celery reconnects by itself.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 10,
     "socket_connect_timeout": 5,
     "socket_keepalive": True,
     "health_check_interval": 10,
-    "retry_on_timeout": True,
 }
 CELERY_BROKER_CONNECTION_TIMEOUT = 5
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -91,7 +91,7 @@ def _due_instants(due: datetime, now: datetime, next_after: Next, most: int) -> 
         seen += 1
         at = next_after(at)
     if at is not None and at <= now:
-        latest, seen = deque(_latest(at, now, next_after, most), maxlen=most), ENUMERATED
+        latest, seen = deque(_latest(due, now, next_after, most), maxlen=most), ENUMERATED
     if seen <= most:
         return list(latest), None
     count = f"{seen - most}" if seen < ENUMERATED else f"More than {ENUMERATED - most}"
@@ -100,19 +100,33 @@ def _due_instants(due: datetime, now: datetime, next_after: Next, most: int) -> 
 
 
 def _latest(start: datetime, now: datetime, next_after: Next, most: int) -> list[datetime]:
-    """Return the last firings in [start, now] by looking back from `now` in growing steps."""
-    back = timedelta(seconds=1)
-    while now - back > start:
-        found: deque[datetime] = deque(maxlen=most)
-        at, seen = next_after(now - back), 0
-        while at is not None and at <= now and seen < ENUMERATED:
-            found.append(at)
-            seen += 1
-            at = next_after(at)
-        if seen >= most:
-            return list(found)
-        back *= 2
-    return [start]
+    """Return the last `most` firings in [start, now], of which there are more than `ENUMERATED`.
+
+    Looks back from `now` in growing steps; where one step back holds too many firings to count, halves it.
+    """
+    near, far, back = now, start - timedelta(microseconds=1), timedelta(seconds=1)
+    halving = False
+    while near - far > timedelta(seconds=1):
+        after = far + (near - far) / 2 if halving else max(now - back, far)
+        found, whole = _walk(after, now, next_after)
+        if not whole:
+            far, halving = after, True
+        elif len(found) < most:
+            near = after
+            back *= 2
+        else:
+            return found[-most:]
+    return _walk(near, now, next_after)[0]
+
+
+def _walk(after: datetime, now: datetime, next_after: Next) -> tuple[list[datetime], bool]:
+    """Return the firings in (after, now], up to `ENUMERATED`, and whether these are all."""
+    found: list[datetime] = []
+    at = next_after(after)
+    while at is not None and at <= now and len(found) < ENUMERATED:
+        found.append(at)
+        at = next_after(at)
+    return found, at is None or at > now
 
 
 def _sort_out(

@@ -76,7 +76,7 @@ def end(site: Site, processes: int = 3) -> None:
 @pytest.mark.short
 def test_a_broker_that_restarts_empty_again_and_again_loses_no_run(site: Site) -> None:
     count = times(20)
-    start(site, lasting=8.0 * count)
+    start(site, lasting=4.0 * count)
     for _ in range(count):
         site.valkey.kill()
         site.valkey.start()

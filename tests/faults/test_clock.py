@@ -139,8 +139,10 @@ def test_a_clock_that_falls_back_repeats_nothing_and_fires_on_when_it_is_right_a
 def test_jobs_go_on_by_a_clock_that_was_a_day_ahead_and_is_set_right(site: Site) -> None:
     host = HostClock(site, "a")
     with host:
-        site.start_workers(1)
+        site.start_workers(1, concurrency=4)
         site.start_schedulers(2)
+    for number in range(2):  # running while the clock jumps: their worker falls silent for nobody
+        add_job(WORK, "date", id=f"long-{number}", kwargs={"ledger": site.ledger, "seconds": 60})
     for number in range(4):
         add_job(
             WORK,

@@ -42,7 +42,8 @@ def start(site: Site, *, lasting: float, **options: Any) -> None:
 
 def end(site: Site, *, outages: int, exactly: bool = False, patience: float = 120) -> None:
     """Wait for the end: nothing lost or doubled, the same processes, and one line per outage and per recovery."""
-    site.wait_for_the_end(timeout=patience)
+    left = (max(plan.last for plan in site.planned) - clock.now()).total_seconds()
+    site.wait_for_the_end(timeout=max(left, 0) + patience)
     site.check()
     processes = [*site.schedulers, *site.workers]
     assert all(program.is_running for program in processes), "a process has ended (I7)"
@@ -80,7 +81,7 @@ def directly(site: Site, **options: Any) -> Iterator[psycopg.Connection]:
 @pytest.mark.short
 def test_a_database_that_crashes_again_and_again_loses_no_run(site: Site) -> None:
     count = max(3, int(30 * SCALE))
-    start(site, lasting=count * 6.0)
+    start(site, lasting=count * 3.0)
     assert site.postgres is not None
     for _ in range(count):
         time.sleep(site.random.uniform(0.0, 1.5))  # so that it comes at any moment of a pass or a task
@@ -238,7 +239,7 @@ def test_tasks_that_finish_while_the_database_is_down_keep_their_outcomes(site: 
     lasts = max(20.0, 600 * SCALE)
     site.start_workers(2, concurrency=4)  # room for all long tasks in either
     site.start_schedulers(2)
-    site.add_jobs(4, period=10_000, seconds=6, lasting=1, begin=2, prefix="long")
+    site.add_jobs(4, period=10_000, seconds=6, lasting=10, begin=5, prefix="long")
     wait_for(lambda: TaskRun.objects.filter(state=State.RUNNING, task=WORK).count() == 4, what="four tasks to run")
     site.add_jobs(JOBS, period=10, lasting=lasts + 30, begin=2, catch_up="all")
     assert site.postgres is not None

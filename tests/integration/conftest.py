@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,12 @@ clusters: list[Cluster] = []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if "tests/integration/" in item.nodeid:
-            item.add_marker("integration")
+    """Mark the tests, and put those first that want to be alone with their processes: the shared service lasts."""
+    ours = [item for item in items if "tests/integration/" in item.nodeid]
+    for item in ours:
+        item.add_marker("integration")
+    ordered = iter(sorted(ours, key=lambda item: "shared" in getattr(item, "fixturenames", ())))
+    items[:] = [next(ordered) if "tests/integration/" in item.nodeid else item for item in items]
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -80,32 +83,59 @@ def _nothing_runs() -> bool:
     return not busy.exists() or not any(p.is_running for c in clusters for p in c.programs if "worker" in p.name)
 
 
+class Shared:
+    """One scheduler and one worker of eight slots for all tests that don't hurt them; started when one asks."""
+
+    def __init__(self, make_folder: Callable[[str], Path]) -> None:
+        self.make_folder = make_folder
+        self.cluster: Cluster | None = None
+
+    def start(self) -> Cluster:
+        """Start them, unless they run."""
+        if self.cluster is None:
+            self.cluster = Cluster(self.make_folder("shared"))
+            clusters.append(self.cluster)
+            worker = self.cluster.worker("default", concurrency=SLOTS, wait=False)
+            self.cluster.scheduler()
+            wait_for(lambda: self.cluster and self.cluster._ready(worker), what="the worker to be ready", timeout=30)
+        return self.cluster
+
+    def stop(self) -> None:
+        """End them: another test wants to be alone with processes of its own."""
+        cluster, self.cluster = self.cluster, None
+        if cluster is not None:
+            cluster.end()
+            clusters.remove(cluster)
+
+
+@pytest.fixture(scope="package")
+def sharing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    sharing = Shared(tmp_path_factory.mktemp)
+    yield sharing
+    sharing.stop()
+
+
+@pytest.fixture(scope="module")
+def shared(django_db_setup: None, django_db_blocker: Any, broker: Valkey, sharing: Shared) -> Cluster:
+    """The shared processes. They run on for the next module; a test with a `cluster` of its own ends them."""
+    with django_db_blocker.unblock():
+        return sharing.start()
+
+
 @pytest.fixture
-def cluster(database: None, broker: Valkey, tmp_path: Path) -> Iterator[Cluster]:
+def alone(sharing: Shared) -> None:
+    """No shared processes, which would fire and run what the test's own are meant to."""
+    sharing.stop()
+
+
+@pytest.fixture
+def cluster(alone: None, database: None, broker: Valkey, tmp_path: Path) -> Iterator[Cluster]:
     """Processes of the test's own; ended before the database is emptied."""
     cluster = Cluster(tmp_path / "processes")
     clusters.append(cluster)
     yield cluster
     cluster.end()
     clusters.remove(cluster)
-
-
-@pytest.fixture(scope="package")
-def shared(
-    django_db_setup: None, django_db_blocker: Any, broker: Valkey, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Cluster]:
-    """One scheduler and one worker of eight slots for all tests here that don't hurt them."""
-    cluster = Cluster(tmp_path_factory.mktemp("shared"))
-    clusters.append(cluster)
-    try:
-        with django_db_blocker.unblock():
-            worker = cluster.worker("default", concurrency=SLOTS, wait=False)
-            cluster.scheduler()
-            wait_for(lambda: cluster._ready(worker), what="the worker to be ready", timeout=30)
-        yield cluster
-    finally:
-        cluster.end()
-        clusters.remove(cluster)
 
 
 @pytest.fixture

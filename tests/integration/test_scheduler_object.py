@@ -30,7 +30,7 @@ from tests.waiting import wait_for
 
 
 @pytest.fixture
-def scheduler(database: None, broker: Any) -> Iterator[BackgroundScheduler]:
+def scheduler(alone: None, database: None, broker: Any) -> Iterator[BackgroundScheduler]:
     scheduler = BackgroundScheduler()
     yield scheduler
     if scheduler.running:

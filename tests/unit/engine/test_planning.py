@@ -140,6 +140,18 @@ def test_a_week_of_missed_seconds_is_planned_quickly() -> None:
     assert made.firings[-1].scheduled_at == at(7 * 86_400)
 
 
+def test_the_latest_of_very_many_firings_are_found_though_they_come_in_bursts() -> None:
+    def bursts(after: datetime) -> datetime:
+        """Each second of each day's first hour."""
+        following = after + timedelta(seconds=1)
+        into_day = (following - DUE) % timedelta(days=1)
+        return following if into_day < timedelta(hours=1) else following - into_day + timedelta(days=1)
+
+    made = plan(DUE, at(5 * 86_400 - 60), bursts, Policy(catch_up="all"), Live())
+    last = 4 * 86_400 + 3_599
+    assert [firing.scheduled_at for firing in made.firings[1:]] == [at(last - 99 + number) for number in range(100)]
+
+
 def test_a_trigger_that_fails_is_the_callers_to_handle() -> None:
     def broken(after: datetime) -> datetime:
         raise OverflowError
