@@ -8,7 +8,7 @@ from typing import Any
 from celery import current_app
 from django.apps import AppConfig, apps
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import connections
 
 from . import conf
@@ -76,5 +76,19 @@ def check_database(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
             f"The database is {vendor}, on which Tickwork is not tried.",
             hint="Use PostgreSQL, or SQLite on one machine.",
             id="scheduler.E005",
+        )
+    ]
+
+
+@register()
+def check_broker_options(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """scheduler.W006: a worker whose Redis connection times out would wait for ever inside its event loop."""
+    if not (current_app.conf.broker_transport_options or {}).get("retry_on_timeout"):
+        return []
+    return [
+        Warning(
+            "Celery's broker_transport_options have retry_on_timeout on.",
+            hint="Leave it out: redis-py then reconnects inside the worker's event loop, which can freeze the worker.",
+            id="scheduler.W006",
         )
     ]

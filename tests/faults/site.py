@@ -114,7 +114,7 @@ class Site:
         period: float = 1.0,
         seconds: float = 0.0,
         lasting: float = 10.0,
-        begin: float = 1.0,
+        begin: float = 3.0,
         prefix: str = "job",
         **options: Any,
     ) -> list[Planned]:

@@ -29,7 +29,7 @@ from tests.servers import Valkey
 from tests.waiting import stays_true, wait_for
 
 NOTHING = "tests.app.tasks.do_nothing"
-OPTIONS = {"HEALTH_WINDOW": 3.0, "LOST_AFTER": 20.0, "REPUBLISH_AFTER": 1.0}
+OPTIONS = {"HEALTH_WINDOW": 3.0, "LOST_AFTER": 20.0, "REPUBLISH_AFTER": 1.0, "BROKER_TIMEOUT": 8.0}
 LONGEST_ANSWER = 8.0
 """Seconds within which health answers, whatever hangs; a monitor asks a few times a minute."""
 
