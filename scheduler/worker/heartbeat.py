@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from celery import signals
@@ -59,10 +60,10 @@ def _start(sender: Any, **_: Any) -> None:
     this.tasks = sorted(name for name in sender.app.tasks if not name.startswith("celery."))
     this.info = {"concurrency": getattr(sender.pool, "num_processes", None) or getattr(sender.pool, "limit", None)}
     if _thread is None:
-        _thread = _Heartbeat(this, sender.pool)
+        _thread = _Heartbeat(this, sender)
         _thread.start()
     else:
-        _thread.pool = sender.pool
+        _thread.consumer = sender
 
 
 def stop() -> None:
@@ -72,9 +73,9 @@ def stop() -> None:
 
 
 class _Heartbeat(threading.Thread):
-    def __init__(self, this: ThisProcess, pool: Any) -> None:
+    def __init__(self, this: ThisProcess, consumer: Any) -> None:
         super().__init__(name="tickwork-heartbeat", daemon=True)
-        self.this, self.pool = this, pool
+        self.this, self.consumer = this, consumer
         self._stopping = threading.Event()
 
     def run(self) -> None:
@@ -148,4 +149,17 @@ class _Heartbeat(threading.Thread):
             for request in list(worker_state.active_requests):
                 if request.id == str(run_id) and request.worker_pid == pid:
                     logger.warning("Run %s did not stop when asked to: terminating process %s", run_id, pid)
-                    request.terminate(self.pool, signal="KILL")
+                    self._in_its_loop(_terminate, request, self.consumer.pool)
+
+    def _in_its_loop(self, work: Callable[..., None], *args: Any) -> None:
+        """Have the worker's event loop do it: its pool is not made for other threads, and would lose slots."""
+        hub = getattr(self.consumer, "hub", None)
+        if hub is None:
+            work(*args)
+        else:
+            hub.call_soon(work, *args)
+
+
+def _terminate(request: Any, pool: Any) -> None:
+    if request in worker_state.active_requests:  # else its process may be in another task by now
+        request.terminate(pool, signal="KILL")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
-import threading
 import resource
 import signal
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db.models import F
 from django_apscheduler.models import DjangoJob
 
-from scheduler import add_job, clock, jobstore, triggers
+from scheduler import add_job, clock, jobstore, processes, triggers
 from scheduler.arguments import KnownTasks
+from scheduler.engine.outbox import Outbox
 from scheduler.engine.passes import plan_due
-from scheduler.models import State, TaskRun
+from scheduler.engine.service import Service
+from scheduler.models import ServiceProcess, State, TaskRun
 from tests.faults.conftest import SCALE
 from tests.faults.site import WORK, Site
 from tests.waiting import stays_true, wait_for
@@ -142,7 +146,7 @@ def test_jobs_go_on_by_a_clock_that_was_a_day_ahead_and_is_set_right(site: Site)
         site.start_workers(1, concurrency=4)
         site.start_schedulers(2)
     for number in range(2):  # running while the clock jumps: their worker falls silent for nobody
-        add_job(WORK, "date", id=f"long-{number}", kwargs={"ledger": site.ledger, "seconds": 60})
+        add_job(WORK, "date", id=f"long-{number}", kwargs={"ledger": site.ledger, "seconds": 30})
     for number in range(4):
         add_job(
             WORK,
@@ -158,7 +162,7 @@ def test_jobs_go_on_by_a_clock_that_was_a_day_ahead_and_is_set_right(site: Site)
         jump(site, host, offset)
         keeps_firing(site, count=12)
     DjangoJob.objects.update(next_run_time=None)
-    wait_for(lambda: site.live() == 0, what="all runs to end", timeout=30)
+    wait_for(lambda: site.live() == 0, what="all runs to end", timeout=60)
     check_no_instant_twice()
     site.check(all_succeed=False)
     site.report.firings = TaskRun.objects.count()
@@ -178,6 +182,24 @@ def test_hosts_that_disagree_by_two_seconds_double_and_lose_nothing(site: Site) 
     site.add_jobs(20, lasting=max(15.0, 60 * SCALE), begin=4)
     site.wait_for_the_end(timeout=120)
     site.check()
+
+
+@pytest.mark.short
+def test_a_database_clock_that_jumps_a_day_ahead_buries_nobody_who_lives(database: None) -> None:
+    """As the engine sees it: heartbeats are a day old at once, its own as well, and its clock has jumped by as much."""
+    service, outbox = Service(), Outbox()
+    service.start_once()
+    worker = processes.ThisProcess("worker", "alive")
+    processes.beat(worker)
+    service._steady_since = time.monotonic() - 1_000
+    service.passed(outbox)
+    day = timedelta(seconds=int(DAY))
+    ServiceProcess.objects.update(heartbeat_at=F("heartbeat_at") - day)
+    assert service._database_clock._offset is not None
+    service._database_clock._offset -= day.total_seconds()
+    service._recovered_at = float("-inf")
+    service.passed(outbox)
+    assert ServiceProcess.objects.get(id=worker.id).stopped_at is None
 
 
 # -- every clock change ------------------------------------------------------------------------------------------------
