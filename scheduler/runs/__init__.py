@@ -1,0 +1,36 @@
+"""The state machine of runs, and the only writer of executions: from the engine, the workers and the pages.
+
+Each transition is one UPDATE guarded by the states (and the attempt) that it may come from. The row count tells
+whether it happened; a guard that doesn't hold is an answer, not an error. docs/lifecycle.md has the whole picture.
+"""
+
+from __future__ import annotations
+
+from .attempts import Claim, claim, claimed_before, report_progress
+from .births import firing_id, insert, new_run
+from .endings import Outcome, end, finish, lose
+from .people import cancel, get, retry
+from .sending import mark_queued, refuse, republish, take_unpublished
+from .statements import NOT_STARTED
+
+__all__ = [
+    "NOT_STARTED",
+    "Claim",
+    "Outcome",
+    "cancel",
+    "claim",
+    "claimed_before",
+    "end",
+    "finish",
+    "firing_id",
+    "get",
+    "insert",
+    "lose",
+    "mark_queued",
+    "new_run",
+    "refuse",
+    "report_progress",
+    "republish",
+    "retry",
+    "take_unpublished",
+]

@@ -1,0 +1,64 @@
+"""What people ask of a run: look it up, cancel it, run it again; pages and commands."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.core.exceptions import ValidationError
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from .. import clock
+from ..exceptions import JobNotFound, NotAllowed, RunNotFound
+from ..models import State, TaskRun
+from .endings import Outcome, end
+from .statements import NOT_STARTED
+
+
+def get(run_id: str | uuid.UUID) -> TaskRun:
+    """Return a run. :raises RunNotFound: if there is none of this id"""
+    try:
+        return TaskRun.objects.get(id=run_id)
+    except (TaskRun.DoesNotExist, ValidationError, ValueError):
+        raise RunNotFound(run_id) from None
+
+
+def cancel(run_id: str | uuid.UUID, *, by: str = "", reason: str = "") -> TaskRun:
+    """Cancel a run: at once where no worker has started it, else by asking its task to stop.
+
+    A running task learns of it at its next call of `progress()`; after `CANCEL_GRACE` seconds its worker ends it.
+
+    :param by: who asks, for the record
+    :param reason: shown with the run in place of "Cancelled by …"
+    :raises RunNotFound: if there is none of this id
+    :raises NotAllowed: if the run has ended
+    """
+    run = get(run_id)
+    text = reason or f"Cancelled by {by or 'an unnamed caller'}"
+    if end(connections[DEFAULT_DB_ALIAS], str(run.id), Outcome(State.CANCELLED, text), states=NOT_STARTED):
+        return get(run_id)
+    asked = TaskRun.objects.filter(id=run.id, state=State.RUNNING, cancel_requested_at=None)
+    asked.update(cancel_requested_at=clock.now(), cancel_requested_by=by, reason=text)
+    run.refresh_from_db()
+    if not run.is_live:
+        raise NotAllowed(f"Run {run.id} can't be cancelled: it has ended already ({run.state}).")
+    return run
+
+
+def retry(run_id: str | uuid.UUID, *, by: str = "") -> TaskRun:
+    """Run an ended run's job once more, with the run's arguments; the job's overlap rules apply as to any manual run.
+
+    :param by: who asks, shown with the new run
+    :return: the new run
+    :raises RunNotFound: if there is none of this id
+    :raises NotAllowed: if the run has not ended, or its job is gone
+    :raises InvalidInput: if the task is unknown by now, or no longer takes these arguments
+    """
+    from .. import jobs  # which imports this module
+
+    run = get(run_id)
+    if run.is_live:
+        raise NotAllowed(f"Run {run.id} can't be retried: it has not ended ({run.state}).")
+    try:
+        return jobs.run_job(run.job_id, args=run.args, kwargs=run.kwargs, by=by, note=f"Retry of {run.id}")
+    except JobNotFound:
+        raise NotAllowed(f"Run {run.id} can't be retried: its job {run.job_id!r} is gone.") from None

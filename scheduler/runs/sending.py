@@ -1,0 +1,56 @@
+"""Runs on their way to the broker: taken, noted as queued, planned again; engine and run-now callers."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+
+from .. import clock, conf
+from ..db import write_transaction
+from ..models import UNPUBLISHED, State, TaskRun
+from .endings import Outcome, end
+from .statements import NOT_STARTED
+
+
+def take_unpublished(now: datetime, limit: int) -> list[TaskRun]:
+    """Take up to `limit` runs that are due for the broker, and hold other schedulers off them for a while."""
+    with write_transaction() as connection:
+        due = TaskRun.objects.filter(state__in=UNPUBLISHED, waiting=False, publish_at__lte=now)
+        runs = list(
+            due.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked).order_by(
+                "publish_at"
+            )[:limit]
+        )
+        lease = now + timedelta(seconds=conf.get("REPUBLISH_AFTER"))
+        TaskRun.objects.filter(id__in=[run.id for run in runs]).update(publish_at=lease)
+    return runs
+
+
+def mark_queued(runs: Iterable[TaskRun], *, at: datetime) -> None:
+    """Note that the broker has the messages of `runs`; those that a worker has claimed meanwhile stay as they are.
+
+    :param at: an instant before the first was sent, for a worker may have one before this is written
+    """
+    skip_locked = connections[DEFAULT_DB_ALIAS].features.has_select_for_update_skip_locked
+    for attempt in {run.attempt for run in runs}:
+        ids = [run.id for run in runs if run.attempt == attempt]
+        sent = TaskRun.objects.filter(id__in=ids, state__in=UNPUBLISHED, attempt=attempt)
+        if skip_locked:  # whoever holds a row of the batch must not hold up the rest: that run is just sent again
+            sent = TaskRun.objects.filter(id__in=sent.select_for_update(skip_locked=True).values("id"))
+        with transaction.atomic():
+            sent.update(state=State.QUEUED, queued_at=at, publish_at=None)
+
+
+def republish(ids: Iterable[uuid.UUID], *, queued_before: datetime) -> int:
+    """Plan queued runs whose messages the broker lost for publishing again; return how many."""
+    return TaskRun.objects.filter(id__in=ids, state=State.QUEUED, queued_at__lt=queued_before).update(
+        state=State.PENDING, publish_at=clock.now()
+    )
+
+
+def refuse(run: TaskRun, outcome: Outcome) -> bool:
+    """End a run that never got to a worker: its message can't be sent, or nothing knows its task."""
+    return end(connections[DEFAULT_DB_ALIAS], str(run.id), outcome, states=NOT_STARTED, attempt=run.attempt)

@@ -1,0 +1,53 @@
+"""The parts of SQL that the transitions share."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from ..models import State, TaskRun
+
+TABLE = TaskRun._meta.db_table
+NOT_STARTED = (State.PENDING, State.QUEUED, State.RETRYING)
+
+
+def guard(
+    adapt: Any, run_id: str, states: Sequence[State], attempt: int | None, process: uuid.UUID | None
+) -> tuple[str, list[Any]]:
+    """Return the WHERE of a transition with its values: this run, in one of these states, attempt and process."""
+    condition, values = f"id = %s AND state IN ({marks(states)})", [adapt(run_id), *states]
+    if attempt is not None:
+        condition, values = condition + " AND attempt = %s", [*values, attempt]
+    if process is not None:
+        condition, values = condition + " AND process = %s", [*values, adapt(process)]
+    return condition, values
+
+
+def marks(values: Sequence[Any]) -> str:
+    """Return as many placeholders as there are values."""
+    return ", ".join(["%s"] * len(values))
+
+
+def adapter(connection: BaseDatabaseWrapper) -> Any:
+    """Return what turns ids and instants into the database's own form (SQLite has neither type)."""
+    native_uuid = connection.features.has_native_uuid_field
+
+    def adapt(value: Any) -> Any:
+        if isinstance(value, datetime):
+            return connection.ops.adapt_datetimefield_value(value)
+        parsed = value if isinstance(value, uuid.UUID) else uuid.UUID(value)
+        return parsed if native_uuid else parsed.hex
+
+    return adapt
+
+
+def aware(value: datetime | str | None) -> datetime | None:
+    """Return an instant as read by a raw query: SQLite hands out text in UTC."""
+    if value is None:
+        return None
+    instant = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
