@@ -1,4 +1,4 @@
-"""Keeps django-apscheduler's execution table in step with the runs, in its own words; called by `runs.py` alone."""
+"""Keeps django-apscheduler's execution table in step with the runs, in its own words; called by `runs` alone."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ class TaskRun(models.Model):
     """One firing of a job, or one manual run: the Celery side of django-apscheduler's execution row.
 
     `id` is the Celery task id. `job_id` is text and not a foreign key, so that history outlives the job.
-    Rows are written by `runs.py` alone.
+    Rows are written by `scheduler.runs` alone.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -38,7 +38,7 @@ else:  # ModelAdmin takes no type argument when it runs
 
 
 class ConsoleAdmin(_ModelAdmin[M]):
-    """A list and a page for each object, with actions that one function of `jobs.py` or `runs.py` carries out."""
+    """A list and a page for each object, with actions that one function of `jobs` or `runs` carries out."""
 
     live_template: ClassVar[str] = ""
     """What the page of one object shows; it is also what the open page fetches to stay fresh."""
