@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import os
 import pkgutil
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 from celery import Celery, signals
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
-logger = logging.getLogger(__name__)
 
 app = Celery("project", task_cls="scheduler.worker:TrackedTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -22,13 +20,13 @@ app.autodiscover_tasks()
 def import_every_module_of_tasks(**_: Any) -> None:
     """Load `tasks/` when Celery loads tasks. A module that can't be loaded costs only its own tasks."""
     import tasks
+    from scheduler.arguments import note_unloaded  # not before Django's apps are loaded
 
-    for module in sorted(module.name for module in pkgutil.walk_packages(tasks.__path__, "tasks.", onerror=_report)):
+    def ignore(package: str) -> None:
+        """Leave a package that can't be imported to the loop below, which meets it again."""
+
+    for module in sorted(module.name for module in pkgutil.walk_packages(tasks.__path__, "tasks.", onerror=ignore)):
         try:
             importlib.import_module(module)
-        except Exception:
-            _report(module)
-
-
-def _report(module: str) -> None:
-    logger.exception("%s could not be loaded; its tasks are unknown until it is mended", module)
+        except Exception as error:
+            note_unloaded(module, error)

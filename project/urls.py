@@ -8,6 +8,10 @@ from django.views.generic import RedirectView
 
 from project.views import healthz, icon
 
+admin.site.site_header = "Tickwork"
+admin.site.site_title = "Tickwork"
+admin.site.index_title = "Jobs, runs and processes"
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),

@@ -14,7 +14,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
     """Answer 200 if all is well and 503 if not, with the problems as JSON. Needs no login, shows no data."""
     from scheduler.health import check_health  # only this page needs it
 
-    problems = [{"code": problem.code, "text": problem.text} for problem in check_health()]
+    problems = [{"code": problem.code, "text": problem.text} for problem in check_health() if problem.serious]
     return JsonResponse({"healthy": not problems, "problems": problems}, status=503 if problems else 200)
 
 

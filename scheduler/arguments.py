@@ -5,24 +5,57 @@ from __future__ import annotations
 import difflib
 import inspect
 import json
+import logging
 import time
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
 from celery import Task, current_app
+from django.core.exceptions import AppRegistryNotReady, ImproperlyConfigured
 
 from . import conf
 from .exceptions import InvalidInput, UnknownTask
 from .models import ServiceProcess
 
+logger = logging.getLogger(__name__)
+
+SHOWN_SIBLINGS = 5
+
 _loaded: set[int] = set()
+unloaded: dict[str, str] = {}
+"""Task modules that this process could not load, and the error of each on one line."""
+
+
+def note_unloaded(module: str, error: BaseException) -> None:
+    """Tell that a task module can't be loaded; a project whose loading skips such modules calls this for each.
+
+    :param module: its dotted name
+    :param error: what importing it raised; its traceback is logged at level DEBUG
+    """
+    unloaded[module] = " ".join(f"{type(error).__name__}: {error}".split())
+    logger.error("%s could not be loaded, its tasks are unknown until it is mended: %s", module, unloaded[module])
+    logger.debug("%s could not be loaded", module, exc_info=error)
+
+
+def _module_that_failed(error: Exception) -> str:
+    """Return the name of the outermost module whose import raised `error`, or of what it says it is of."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_name == "<module>":
+            return str(frame.f_globals["__name__"])
+    return str(getattr(error, "name", None) or getattr(error, "filename", None) or "A task module")
 
 
 def registered_tasks() -> dict[str, Task]:
     """Return the tasks that this process's Celery app knows, by name, Celery's own left out."""
     app = current_app._get_current_object()
     if id(app) not in _loaded:
-        app.loader.import_default_modules()
+        try:
+            app.loader.import_default_modules()
+        except (AppRegistryNotReady, ImproperlyConfigured):  # too early, or nothing works
+            raise
+        except Exception as error:  # Celery's autodiscovery has met a module that can't be loaded
+            note_unloaded(_module_that_failed(error), error)
         app.finalize()
         _loaded.add(id(app))
     return {name: task for name, task in app.tasks.items() if not name.startswith("celery.")}
@@ -71,9 +104,7 @@ def task_name(task: Any) -> str:
         dotted = task.replace(":", ".")
         if is_known(dotted):
             return dotted
-        near = difflib.get_close_matches(task, [*registered_tasks(), *reported_tasks()], n=1)
-        mend = f"Did you mean {near[0]!r}?" if near else "`celery -A … inspect registered` lists the names."
-        raise UnknownTask("task", task, "is not a registered Celery task", mend)
+        raise UnknownTask("task", task, "is not a registered Celery task", _mend_of_unknown(dotted))
     if callable(task):
         shown = f"{getattr(task, '__module__', '')}.{getattr(task, '__qualname__', task)}"
         raise InvalidInput(
@@ -81,6 +112,21 @@ def task_name(task: Any) -> str:
             "Put @shared_task (from celery) above it.",
         )  # fmt: skip
     raise InvalidInput("task", task, "is not a Celery task", "Pass the task or its name.")
+
+
+def _mend_of_unknown(name: str) -> str:
+    """Say what to write or do in place of the unknown task `name`."""
+    names = sorted({*registered_tasks(), *reported_tasks()})
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.8)
+    if near:
+        return f"Did you mean {near[0]!r}?"
+    module = name.rpartition(".")[0]
+    if module in unloaded:
+        return f"Its module could not be loaded: {unloaded[module]}."
+    siblings = [other for other in names if module and other.rpartition(".")[0] == module]
+    if siblings:
+        return f"{module} has {', '.join(siblings[:SHOWN_SIBLINGS])}{', …' if len(siblings) > SHOWN_SIBLINGS else ''}."
+    return "Is its module imported? Celery loads the module `tasks` of each installed app, and CELERY_IMPORTS."
 
 
 def check_arguments(name: str, args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
@@ -145,6 +191,15 @@ def _check_signature(task: Task, args: list[Any], kwargs: dict[str, Any]) -> Non
     try:
         signature.bind(*args, **kwargs)
     except TypeError as error:
-        field = "kwargs" if kwargs or not args else "args"
-        given = kwargs if field == "kwargs" else args
-        raise InvalidInput(field, given, f"doesn't fit {task.name}: {error}", f"It takes {signature}.") from None
+        field, given = ("kwargs", kwargs) if kwargs else ("args", args)
+        problem = f"doesn't fit {task.name}: {error}" + ("" if given else " (no arguments were given)")
+        raise InvalidInput(field, given, problem, f"It takes {_readable(task, signature)}.") from None
+
+
+def _readable(task: Task, signature: inspect.Signature) -> inspect.Signature:
+    """Return a signature without quotes around what `from __future__ import annotations` has left as text."""
+    try:
+        return inspect.signature(task.run, eval_str=True)
+    except Exception:  # an annotation may name what is imported for type checkers alone
+        bare = [each.replace(annotation=each.empty) for each in signature.parameters.values()]
+        return signature.replace(parameters=bare, return_annotation=signature.empty)

@@ -92,3 +92,18 @@ def check_broker_options(app_configs: Sequence[AppConfig] | None, **kwargs: Any)
             id="scheduler.W006",
         )
     ]
+
+
+@register()
+def check_broker(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """scheduler.W007: without an address Celery looks for a RabbitMQ on this machine, which is hardly ever meant."""
+    if current_app.conf.broker_write_url:
+        return []
+    return [
+        Warning(
+            "Celery's broker_url is not set, so messages go to amqp://guest@localhost.",
+            hint='Set CELERY_BROKER_URL, such as "redis://localhost:6379/0" '
+            '(broker_url, where the Celery app reads its settings without namespace="CELERY").',
+            id="scheduler.W007",
+        )
+    ]

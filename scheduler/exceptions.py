@@ -54,17 +54,13 @@ class UnknownTask(InvalidInput):
 class DuplicateJob(InvalidInput, ConflictingIdError):
     """A job with this id exists. Also an APScheduler `ConflictingIdError`."""
 
-    def __init__(self, job_id: str) -> None:
-        InvalidInput.__init__(
-            self,
-            "id",
-            job_id,
-            "is taken by another job",
-            "Choose another id, or ask for the existing one to be replaced.",
-        )
+    def __init__(self, job_id: str, replace: str = "replace_existing=True") -> None:
+        self.replace = replace
+        mend = f"Choose another id, or replace the job with {replace}."
+        InvalidInput.__init__(self, "id", job_id, "is taken by another job", mend)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.value,)
+        return type(self), (self.value, self.replace)
 
     __str__ = Exception.__str__  # not KeyError's, which would print the repr of the message
 

@@ -53,14 +53,15 @@ def write_outcome(
 ) -> None:
     """Write a run's end into its execution row, in the transaction that `connection` is in.
 
-    `duration` is what the worker spent (the library measures from the scheduled time instead).
+    `duration` is what the worker spent (the library measures from the scheduled time instead); a lost run has none, for
+    it ended before that was found out.
     """
     if execution_id is None:
         return
     seconds = (finished_at - started_at).total_seconds() if started_at else 0.0
     values: list[Any] = [
         STATUS[state],
-        round(max(seconds, 0.0), 2),
+        None if state == State.LOST else round(max(seconds, 0.0), 2),
         round(finished_at.timestamp(), 2),
         clean(text, LIBRARY_EXCEPTION_CHARS) or None,
         clean_end(traceback, LIBRARY_EXCEPTION_CHARS * 64) or None,

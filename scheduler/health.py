@@ -5,10 +5,13 @@ Answers within seconds whatever hangs, and with as many queries for a million jo
 
 from __future__ import annotations
 
+import sys
 import threading
 from dataclasses import dataclass
 from datetime import timedelta
 
+from celery import current_app
+from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.models import Min
 from django_apscheduler.models import DjangoJob
@@ -16,31 +19,34 @@ from django_apscheduler.models import DjangoJob
 from . import clock, conf, processes, reach
 from .db import drop_connection
 from .models import ScheduledTask, ServiceProcess, State, TaskRun
-from .publishing import broker_connection, queue_name
+from .publishing import broker_address, broker_connection, queue_name
 
 DATABASE_SECONDS = 3.0
 BROKER_SECONDS = 2.0
+SHOWN_JOBS = 5
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that keeps runs from happening."""
+    """Something that keeps runs from happening, or that somebody should look at."""
 
     code: str
     text: str
     command: str = ""
     """What mends it, to be typed as it stands; may be empty."""
+    serious: bool = True
+    """Whether the service as a whole is unhealthy: no restart of a process mends a single job."""
 
 
 def check_health(*, ask_broker: bool = True) -> list[Problem]:
-    """Return what is wrong, the most fundamental first; an empty list means healthy.
+    """Return what is wrong, the most fundamental first; healthy means that nothing of it is serious.
 
     :param ask_broker: whether to open a connection to the broker, which may take two seconds
     """
     connection = connections[DEFAULT_DB_ALIAS]
     try:
         with reach.limited(connection, DATABASE_SECONDS):
-            problems = _schedulers() + _overdue() + _workers()
+            problems = _schedulers() + _overdue() + _workers() + _broken()
     except Error as error:
         if not connection.in_atomic_block:
             drop_connection()  # what was cut is of no use to the next check
@@ -74,16 +80,33 @@ def _overdue() -> list[Problem]:
 
 def _workers() -> list[Problem]:
     """Name queues that jobs use and no live worker consumes."""
-    from celery import current_app
-
     consumed = {queue for worker in processes.alive(ServiceProcess.Kind.WORKER) for queue in worker.queues}
     used = ScheduledTask.objects.filter(removed_at=None, paused_at=None, job__next_run_time__isnull=False)
     wanted = {queue_name(*pair) for pair in used.order_by().values_list("queue", "task").distinct()}
-    app = current_app.main or "project"
     return [
-        Problem("worker", f"No worker listens on queue {queue}", f"celery -A {app} worker -Q {queue}")
+        Problem("worker", f"No worker listens on queue {queue}", f"celery -A {_app_package()} worker -Q {queue}")
         for queue in sorted(wanted - consumed)
     ]
+
+
+def _app_package() -> str:
+    """Return what `celery -A` takes: the package whose `celery` module made the app, as far as that can be told."""
+    root = str(getattr(settings, "SETTINGS_MODULE", None) or "").partition(".")[0]
+    named = [name for name in (root, current_app.main) if name]
+    made_here = [name for name in named if f"{name}.celery" in sys.modules]
+    return [*made_here, *named, "project"][0]
+
+
+def _broken() -> list[Problem]:
+    """Name jobs that were set aside."""
+    broken = ScheduledTask.objects.filter(removed_at=None).exclude(broken_reason="")
+    count = broken.count()
+    if not count:
+        return []
+    names = ", ".join(broken.order_by("pk").values_list("pk", flat=True)[:SHOWN_JOBS])
+    what = "1 job is set aside" if count == 1 else f"{count} jobs are set aside"
+    text = f"{what}: {names}{', …' if count > SHOWN_JOBS else ''}"
+    return [Problem("broken", text, "python manage.py jobs list --state broken", serious=False)]
 
 
 def _broker() -> list[Problem]:
@@ -93,7 +116,8 @@ def _broker() -> list[Problem]:
     def ask() -> None:
         try:
             with broker_connection(BROKER_SECONDS) as connection:
-                connection.ensure_connection(max_retries=1, timeout=BROKER_SECONDS)
+                # Without a pause before the second try, which would take all the time there is.
+                connection.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_SECONDS)
             told.append(None)
         except Exception as error:
             told.append(error)
@@ -101,9 +125,10 @@ def _broker() -> list[Problem]:
     thread = threading.Thread(target=ask, name="tickwork-health", daemon=True)
     thread.start()
     thread.join(BROKER_SECONDS)
-    if not told:
-        return [Problem("broker", f"The broker is out of reach: no answer within {BROKER_SECONDS:.0f} s")]
-    return [] if told[0] is None else [Problem("broker", f"The broker is out of reach: {told[0]}")]
+    if told and told[0] is None:
+        return []
+    why = told[0] if told else f"no answer within {BROKER_SECONDS:.0f} s"
+    return [Problem("broker", f"The broker is out of reach: {broker_address()}: {why}")]
 
 
 def oldest_pending() -> float | None:

@@ -6,6 +6,7 @@ every scheduler looks at the database at least that often.
 
 from __future__ import annotations
 
+import logging
 import re
 import uuid
 from collections.abc import Mapping
@@ -23,6 +24,8 @@ from .db import write_transaction
 from .exceptions import DuplicateJob, InvalidInput, InvalidTrigger, JobNotFound, NotAllowed, SchedulerError
 from .jobstore import dump_state, load_trigger
 from .models import LIVE, Overlap, ScheduledTask, Source, TaskRun
+
+logger = logging.getLogger(__name__)
 
 JobState = Literal["scheduled", "paused", "finished", "broken", "removed"]
 JOB_ID = re.compile(r"\w([\w .:@/+,-]*[\w.:@/+,-])?")
@@ -128,6 +131,7 @@ def add_job(
                 job.save(force_insert=True)
         except IntegrityError:
             _replace(job, row, fields, replace_existing)
+    _log_warnings(job_id, built)
     return job
 
 
@@ -152,6 +156,10 @@ def build_trigger(trigger: Any, arguments: dict[str, Any], crontab: str | None =
     if trigger is None and crontab is None and not arguments.keys() - {"timezone"}:
         raise InvalidTrigger("trigger", None, "is missing", f"Give one of {', '.join(TRIGGER_TYPES)} or a crontab.")
     if trigger is None and crontab is None and "run_date" not in arguments:
+        for name in arguments.keys() - {"timezone"}:
+            if types := triggers.types_taking(name):
+                mend = f"{name} is an argument of the trigger {types[0]!r}: name it, too."
+                raise InvalidTrigger("trigger", None, "is missing", mend)
         options.refuse_unknown({k: v for k, v in arguments.items() if k != "timezone"})
     rest = dict(arguments)
     timezone = rest.pop("timezone", None)
@@ -203,7 +211,14 @@ def modify_job(job_id: str, *, by: str = "", **changes: Any) -> ScheduledTask:
             setattr(job, field, value)
         options.split({"soft_time_limit": job.soft_time_limit, "time_limit": job.time_limit})
         _reschedule(job, new_trigger, moved_to)
+    if new_trigger is not None:
+        _log_warnings(job_id, new_trigger)
     return job
+
+
+def _log_warnings(job_id: str, trigger: BaseTrigger) -> None:
+    for sentence in triggers.warnings(trigger):
+        logger.warning("Job %s: %s", job_id, sentence)
 
 
 def _existing(job_id: str) -> ScheduledTask:

@@ -213,8 +213,8 @@ class TaskRun(models.Model):
 
     @property
     def duration(self) -> float | None:
-        """Seconds that the worker spent on the last attempt; None before it has ended."""
-        if self.started_at is None or self.finished_at is None:
+        """Seconds that the worker spent on the last attempt; None before it has ended, and where nobody knows when."""
+        if self.started_at is None or self.finished_at is None or self.state == State.LOST:
             return None
         return (self.finished_at - self.started_at).total_seconds()
 

@@ -38,6 +38,11 @@ def broker_connection(timeout: float) -> Connection:
     return connection
 
 
+def broker_address() -> str:
+    """Return the broker's address with its password masked, and the setting that it comes from, for messages."""
+    return f"{current_app.connection_for_write().as_uri()} (broker_url, CELERY_BROKER_URL)"
+
+
 def queue_name(queue: str, task: str) -> str:
     """Return the queue that a run goes to: its job's own, or the one that Celery's routes say, or the default."""
     if queue:

@@ -22,6 +22,9 @@ from . import conf
 
 logger = logging.getLogger(__name__)
 
+NO_TABLES = "The database has no tables yet"
+UNDEFINED_TABLE = "42P01"
+"""PostgreSQL's code for it (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
 CONNECT_SECONDS = 10
 LOOK_SECONDS = 0.5
 
@@ -116,6 +119,11 @@ def _connect(connection: BaseDatabaseWrapper, seconds: float) -> None:
         connection.settings_dict = settings
 
 
+def lacks_table(error: BaseException) -> bool:
+    """Tell whether a database's error says that a table is missing, which `manage.py migrate` mends."""
+    return getattr(error.__cause__, "sqlstate", None) == UNDEFINED_TABLE or "no such table" in str(error)
+
+
 class _Outage:
     """What this process says of an outage: a line when the first of its threads meets it, one when all are over it."""
 
@@ -130,7 +138,9 @@ class _Outage:
             self.away.add(who)
             if first:
                 self.since = time.monotonic()
-        if first:
+        if first and lacks_table(error):
+            logger.warning("%s, %s: run `manage.py migrate`.", NO_TABLES, what)
+        elif first:
             logger.warning("Database out of reach, %s: %s", what, str(error).strip() or type(error).__name__)
 
     def over(self, who: str) -> None:

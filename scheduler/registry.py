@@ -11,7 +11,7 @@ from django_apscheduler.models import DjangoJob
 
 from . import arguments, jobs, options, triggers
 from .db import write_transaction
-from .exceptions import DuplicateJob, InvalidInput, RestoreError
+from .exceptions import DuplicateJob, InvalidInput, RestoreError, SchedulerError
 from .models import ScheduledTask, Source
 
 logger = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ def scheduled_job(
 
     def declare(task: T) -> T:
         if not hasattr(task, "apply_async"):
-            arguments.task_name(task)  # says what is wrong with it
+            _refuse(task)
         declaration = Declaration(task, trigger, crontab, args or [], kwargs or {}, id, chosen, trigger_args)
         declaration.build_trigger()
         _declarations.append(declaration)
@@ -88,19 +88,28 @@ def scheduled_job(
     return declare
 
 
-def declarations() -> dict[str, Declaration]:
-    """Return the declared jobs by id, after importing every task module. :raises InvalidInput: if two share an id"""
+def _refuse(what: Any) -> None:
+    try:
+        arguments.task_name(what)  # says what is wrong with it
+    except InvalidInput as error:
+        mend = "Put @shared_task directly above the function, and @scheduled_job above @shared_task."
+        raise InvalidInput(error.field, error.value, error.problem, mend) from None
+
+
+def declarations() -> tuple[dict[str, Declaration], dict[str, InvalidInput]]:
+    """Return the declared jobs by id, after importing every task module, and the ids that two tasks share, refused."""
     arguments.registered_tasks()
     found: dict[str, Declaration] = {}
+    refused: dict[str, InvalidInput] = {}
     for declaration in _declarations:
-        other = found.get(declaration.id)
-        if other is not None and other.task.name != declaration.task.name:
-            raise InvalidInput(
+        other = found.setdefault(declaration.id, declaration)
+        if other.task.name != declaration.task.name:
+            refused[declaration.id] = InvalidInput(
                 "id", declaration.id, f"is declared for {other.task.name} and for {declaration.task.name}",
                 "Give one of them another id.",
             )  # fmt: skip
         found[declaration.id] = declaration
-    return found
+    return {job_id: declaration for job_id, declaration in found.items() if job_id not in refused}, refused
 
 
 @dataclass
@@ -116,6 +125,19 @@ class SyncReport:
     """Stored from code, and no longer declared."""
     removed: list[str] = field(default_factory=list)
     """Of those, the ones that were removed because `prune` was asked for."""
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    """(job, error): declarations that can't be stored; what is stored under their ids stays as it is."""
+    unloaded: list[tuple[str, str]] = field(default_factory=list)
+    """(module, error): task modules whose declarations are unknown."""
+    schedules: dict[str, str] = field(default_factory=dict)
+    """The schedules, in words, of jobs that were added, or changed in their schedule."""
+    warnings: list[tuple[str, str]] = field(default_factory=list)
+    """(job, warning) of these schedules."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every declaration could be read and stored."""
+        return not self.refused and not self.unloaded
 
 
 def sync(*, plan_only: bool = False, prune: bool = False) -> SyncReport:
@@ -123,21 +145,33 @@ def sync(*, plan_only: bool = False, prune: bool = False) -> SyncReport:
 
     Unchanged jobs are not written at all, so they keep their next run time. Field by field, what a person changed is
     kept. A declaration that has gone is reported, and its job removed only with `prune`. A job that a person removed
-    stays removed.
+    stays removed. A declaration that can't be stored is reported, and costs only itself. While a task module can't be
+    loaded, nobody knows what has gone, so nothing is reported as gone.
 
     :param plan_only: report and change nothing
-    :raises InvalidInput: for a declaration that can't be stored; the others are not touched either
+    :raises InvalidInput: if `prune` is asked for while a task module can't be loaded; nothing is changed then
     """
-    report = SyncReport()
-    declared = declarations()
-    wanted = {job_id: _wanted(declaration) for job_id, declaration in declared.items()}
+    declared, refused = declarations()
+    report = SyncReport(
+        refused=[(job_id, str(error)) for job_id, error in refused.items()], unloaded=sorted(arguments.unloaded.items())
+    )
+    if prune and report.unloaded:
+        raise InvalidInput(
+            "prune", ", ".join(module for module, _ in report.unloaded), "could not be loaded",
+            "Mend it first: its jobs would count as gone.",
+        )  # fmt: skip
     for job_id, declaration in declared.items():
         try:
-            _sync_one(job_id, declaration, wanted[job_id], report, plan_only)
-        except DuplicateJob:  # another process that syncs has just added it
-            _sync_one(job_id, declaration, wanted[job_id], report, plan_only)
-    stored = ScheduledTask.objects.filter(source=Source.CODE, removed_at=None).values_list("job_id", flat=True)
-    report.gone = sorted(set(stored) - set(declared))
+            wanted = _wanted(declaration)
+            try:
+                _sync_one(job_id, declaration, wanted, report, plan_only)
+            except DuplicateJob:  # another process that syncs has just added it
+                _sync_one(job_id, declaration, wanted, report, plan_only)
+        except SchedulerError as error:
+            report.refused.append((job_id, str(error)))
+    if not report.unloaded:
+        stored = ScheduledTask.objects.filter(source=Source.CODE, removed_at=None).values_list("job_id", flat=True)
+        report.gone = sorted(set(stored) - set(declared) - set(refused))
     if prune and not plan_only:
         for job_id in report.gone:
             jobs.remove_job(job_id, by="syncjobs")
@@ -164,14 +198,23 @@ def _sync_one(
             if not plan_only:
                 _add(declaration, wanted)
             report.added.append(job_id)
+            _tell_schedule(declaration, report)
         elif job.removed_at is None:
             changes = _changes(job, wanted, report)
             if not changes and job.declared is not None and _said(job.declared) == wanted:
                 report.unchanged.append(job_id)
                 return
-            (report.changed if changes else report.unchanged).append(job_id)
             if not plan_only:
                 _change(job, declaration, wanted, changes)
+            (report.changed if changes else report.unchanged).append(job_id)
+            if "schedule" in changes:
+                _tell_schedule(declaration, report)
+
+
+def _tell_schedule(declaration: Declaration, report: SyncReport) -> None:
+    trigger = declaration.build_trigger()
+    report.schedules[declaration.id] = triggers.describe(trigger)
+    report.warnings += [(declaration.id, text) for text in triggers.warnings(trigger)]
 
 
 def _add(declaration: Declaration, wanted: dict[str, Any]) -> None:

@@ -14,12 +14,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .. import clock
+from ..documents import queue_name
 from ..models import FAILED, LIVE, ScheduledTask, ServiceProcess, Source, State
 from .badges import JOB_LOOKS
 from .text import harmless
 
 MOST_CHOICES = 200
-DEFAULT_QUEUE = "-"
 
 Lookups = list[tuple[str, Any]]
 
@@ -64,7 +64,7 @@ class _Value(DropDown):
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Lookups:
         values = ScheduledTask.objects.order_by(self.field).values_list(self.field, flat=True).distinct()
-        return [(value or DEFAULT_QUEUE, harmless(value) or _("(default)")) for value in values[:MOST_CHOICES]]
+        return [(value, harmless(value)) for value in sorted(set(map(self.shown, values[:MOST_CHOICES])))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
@@ -72,7 +72,11 @@ class _Value(DropDown):
             return queryset
         if "\x00" in value:
             return queryset.none()
-        return queryset.filter(**{self.field: "" if value == DEFAULT_QUEUE else value})
+        return queryset.filter(**{f"{self.field}__in": [value, ""] if value == self.shown("") else [value]})
+
+    def shown(self, value: str) -> str:
+        """Return what a stored value is called."""
+        return value
 
 
 class TaskName(_Value):
@@ -83,6 +87,9 @@ class TaskName(_Value):
 class Queue(_Value):
     title = gettext_lazy("queue")
     parameter_name = field = "queue"
+
+    def shown(self, value: str) -> str:
+        return queue_name(value)  # jobs that name no queue stand with those that name the default one
 
 
 class JobSource(DropDown):

@@ -10,9 +10,10 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from ..documents import queue_name
 from ..exceptions import SchedulerError
 from ..jobs import restore_trigger, state_of
-from ..models import CatchUp, OnLost, Overlap, ScheduledTask, TaskRun
+from ..models import CatchUp, OnLost, Overlap, ScheduledTask, Source, TaskRun
 from ..triggers import describe, timezone_of, trigger_to_data, upcoming, warnings
 from .badges import badge
 from .run_display import run_badge, run_length, run_why
@@ -32,7 +33,7 @@ def job_overview(job: ScheduledTask, runs: list[tuple[TaskRun, str]] | None, now
         "state": state,
         "badge": badge(state),
         "job_id": harmless(job.id),
-        "broken_reason": harmless(job.broken_reason),
+        "broken_reason": "" if state == "removed" else harmless(job.broken_reason),
         **_schedule(job, state, now),
         "next_run": _next_run(job, state, now),
         "facts": _facts(job),
@@ -63,7 +64,7 @@ def _schedule(job: ScheduledTask, state: str, now: datetime) -> dict[str, Any]:
                 for moment in firings
             ]
     except SchedulerError as error:
-        return {"schedule_error": harmless(error)}
+        return {} if state == "removed" else {"schedule_error": harmless(error)}
     return shown
 
 
@@ -83,12 +84,13 @@ def _next_run(job: ScheduledTask, state: str, now: datetime) -> str:
 
 def _facts(job: ScheduledTask) -> list[tuple[str, str]]:
     tags = job.tags if isinstance(job.tags, list) else []
-    source = _("code (@scheduled_job)") if job.source == "code" else _("added at run time")
+    from_code = job.source == Source.CODE
+    origin = _("declared with @scheduled_job") if from_code else _("added at run time")
     facts = [
         (_("Task"), job.task),
-        (_("Queue"), job.queue or _("(default)")),
+        (_("Queue"), queue_name(job.queue)),
         (_("Priority"), "" if job.priority is None else str(job.priority)),
-        (_("Source"), source),
+        (_("Source"), f"{job.get_source_display()} ({origin})"),
         (_("Owner"), job.owner),
         (_("Tags"), ", ".join(str(tag) for tag in tags)),
         (_("Added"), absolute(job.created_at)),

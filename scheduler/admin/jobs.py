@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .. import clock
+from ..documents import queue_name
 from ..exceptions import SchedulerError
 from ..jobs import restore_trigger, state_of
 from ..models import ScheduledTask, TaskRun
@@ -88,7 +89,8 @@ class JobAdmin(JobActions):
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, job: ScheduledTask) -> SafeString:
-        return badge(state_of(job), harmless(job.broken_reason))
+        state = state_of(job)
+        return badge(state, harmless(job.broken_reason) if state == "broken" else "")
 
     @admin.display(description=gettext_lazy("job"), ordering="job_id")
     def job_cell(self, job: ScheduledTask) -> SafeString:
@@ -104,7 +106,7 @@ class JobAdmin(JobActions):
 
     @admin.display(description=gettext_lazy("schedule"))
     def schedule(self, job: ScheduledTask) -> SafeString:
-        if job.broken_reason:
+        if state_of(job) == "broken":
             return format_html('<span class="sched-error">{}</span>', first_line(job.broken_reason))
         try:
             trigger = restore_trigger(job)
@@ -149,7 +151,7 @@ class JobAdmin(JobActions):
         tags = job.tags if isinstance(job.tags, list) else []
         return format_html(
             '{} <span class="sched-under">{}</span>{}',
-            harmless(job.queue) or _("(default)"),
+            harmless(queue_name(job.queue)),
             _("from %s") % job.get_source_display(),
             format_html_join("", '<span class="sched-tag">{}</span>', ((harmless(tag),) for tag in tags)),
         )

@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from celery import current_app
 from django.utils.translation import gettext as _
 
+from .. import conf
+from ..documents import queue_name
 from ..models import State, TaskRun
 from .badges import icon
 from .run_display import run_badge, run_length, run_progress
@@ -71,6 +74,8 @@ def journey(run: TaskRun, now: datetime) -> list[dict[str, Any]]:
                 "gap": "" if gap is None else f"+{duration(gap)}" if gap >= 0 else f"−{duration(-gap)}",
             }
         )
+        if started is not None and moment is run.started_at and run.attempt > 1:
+            steps[-1]["note"] = _("attempt %s; the earlier ones took their time") % attempts(run)
         before = moment
     if run.is_live:
         current = [step for step in steps if step["reached"]][-1]
@@ -78,6 +83,23 @@ def journey(run: TaskRun, now: datetime) -> list[dict[str, Any]]:
         current["current"] = True
         current["so_far"] = _("for %s") % duration((now - since).total_seconds()) if since else ""
     return steps
+
+
+def attempts(run: TaskRun) -> str:
+    """Return which attempt a run is at, and of how many where that is known: "2 of at most 4".
+
+    A task's own retries have the bound that it was declared with, those after a lost worker that of `MAX_ATTEMPTS`;
+    with both, there is no one number.
+    """
+    most = None
+    if run.retries and run.retries == run.attempt - 1:
+        task = current_app.tasks.get(run.task)
+        most = None if task is None or task.max_retries is None else task.max_retries + 1
+    elif not run.retries and run.options.get("on_lost") == "retry":
+        most = conf.get("MAX_ATTEMPTS")
+    if run.attempt == 1 or most is None or most < run.attempt:
+        return str(run.attempt)
+    return _("%(attempt)d of at most %(most)d") % {"attempt": run.attempt, "most": most}
 
 
 def _cancelling(run: TaskRun, now: datetime) -> str:
@@ -92,17 +114,17 @@ def _cancelling(run: TaskRun, now: datetime) -> str:
 
 def _facts(run: TaskRun) -> list[tuple[str, str]]:
     by = _("the schedule") if run.requested_by == "schedule" else run.requested_by
-    attempt = str(run.attempt)
+    attempt = attempts(run)
     if run.retries:
-        attempt = _("%(attempt)d (%(retries)d asked for by the task)") % {
-            "attempt": run.attempt,
+        attempt = _("%(attempt)s (%(retries)d asked for by the task)") % {
+            "attempt": attempt,
             "retries": run.retries,
         }
     facts = [
         (_("Task"), run.task),
         (_("Requested by"), by),
         (_("Note"), run.note),
-        (_("Queue"), run.queue or _("(default)")),
+        (_("Queue"), queue_name(run.queue)),
         (_("Worker"), run.worker + (f" · pid {run.pid}" if run.pid and run.worker else "")),
         (_("Attempt"), attempt),
         (_("Expires"), absolute(run.expires_at) if run.expires_at and run.is_live else ""),

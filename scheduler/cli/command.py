@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import getpass
 import json
+import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -14,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as AnyDatabaseError
 from django.db import InterfaceError, OperationalError, ProgrammingError, connection
 
-from .. import conf
+from .. import conf, reach
 from ..exceptions import SchedulerError
 from .tables import printable
 
@@ -31,6 +33,8 @@ class ToolCommand(BaseCommand):
 
     requires_system_checks: list[str] = []
     """None: they load the whole project, and a health check must be quick. The settings of ours are checked here."""
+    silenced: tuple[str, ...] = ("scheduler.jobs",)
+    """Loggers whose lines would tell on stderr what the command prints itself."""
 
     def add_json(self, parser: CommandParser) -> None:
         """Give a parser `--json`."""
@@ -55,7 +59,8 @@ class ToolCommand(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> Any:
         try:
             conf.validate(getattr(settings, "SCHEDULER", {}))
-            return super().execute(*args, **options)
+            with _silence(self.silenced):
+                return super().execute(*args, **options)
         except SchedulerError as error:
             raise Error(_one_line(error), returncode=REFUSED) from error
         except (OperationalError, InterfaceError, ProgrammingError) as error:
@@ -75,6 +80,10 @@ class ToolCommand(BaseCommand):
         """Print a warning where it does not disturb the document."""
         self.stderr.write(printable(f"Warning: {text}", _encoding(self.stderr)), self.style.WARNING)
 
+    def complain(self, text: str) -> None:
+        """Print one line of what was refused, beside what was done."""
+        self.stderr.write(printable(text, _encoding(self.stderr)))
+
     def leave(self, code: int) -> NoReturn:
         """End with an exit code that is not an error of the command itself, after its output."""
         raise SystemExit(code)
@@ -84,6 +93,22 @@ class ToolCommand(BaseCommand):
         out: Any = getattr(self.stdout, "_out", None)
         if out is not None and out is sys.stdout:
             os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+
+
+@contextmanager
+def _silence(names: tuple[str, ...]) -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in names]
+    for logger in loggers:
+        logger.addFilter(_nothing)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(_nothing)
+
+
+def _nothing(record: logging.LogRecord) -> bool:
+    return False
 
 
 def asked_by() -> str:
@@ -101,7 +126,7 @@ def _one_line(error: Exception) -> str:
 
 def _database_line(error: AnyDatabaseError) -> str:
     text = " ".join(str(error).split())
-    if "no such table" in text or ("relation" in text and "does not exist" in text):
+    if reach.lacks_table(error):
         return f"The database lacks a table ({text.partition(' LINE ')[0]}). Run `manage.py migrate` first."
     name = connection.settings_dict["NAME"]
     return f"The database {str(name)!r} can't be used: {text}. Check its address, and that the server runs."

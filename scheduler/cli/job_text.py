@@ -32,7 +32,16 @@ def job_table(jobs: Sequence[ScheduledTask]) -> str:
 
 
 def _in_short(run: TaskRun | None) -> str:
-    return "" if run is None else f"{run.state} {length(run.duration)}".strip()
+    return "" if run is None else f"{run.state} {took(run.duration)}".strip()
+
+
+def took(seconds: float | None) -> str:
+    """Return how long a run took, as the admin says it: "2 ms", "4.2 s", "12 s", "2 min 5 s"; empty for None."""
+    if seconds is None or seconds >= 59.5:
+        return length(seconds)
+    if seconds < 0.9995:
+        return f"{round(max(0.0, seconds) * 1000)} ms"
+    return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
 
 
 def job_text(job: ScheduledTask) -> str:

@@ -12,9 +12,7 @@ from ..registry import SyncReport
 
 def health_text(problems: Sequence[Problem]) -> str:
     """Return the problems, each with the command that mends it."""
-    if not problems:
-        return "Healthy."
-    lines = []
+    lines = [] if any(problem.serious for problem in problems) else ["Healthy."]
     for problem in problems:
         lines.append(f"{problem.code}: {problem.text}")
         if problem.command:
@@ -25,7 +23,13 @@ def health_text(problems: Sequence[Problem]) -> str:
 def sync_document(report: SyncReport) -> dict[str, Any]:
     """Return a sync's report as JSON values."""
     overridden = [{"id": job_id, "field": name} for job_id, name in report.overridden]
-    return {**asdict(report), "overridden": overridden}
+    return {
+        **asdict(report),
+        "overridden": overridden,
+        "refused": [{"id": job_id, "error": message} for job_id, message in report.refused],
+        "unloaded": [{"module": module, "error": message} for module, message in report.unloaded],
+        "warnings": [{"id": job_id, "warning": text} for job_id, text in report.warnings],
+    }
 
 
 def sync_text(report: SyncReport, *, plan: bool, prune: bool) -> str:
@@ -35,11 +39,17 @@ def sync_text(report: SyncReport, *, plan: bool, prune: bool) -> str:
     :param prune: jobs whose declaration has gone are removed, or would be
     """
     would = "would be " if plan else ""
-    lines = [f"{job_id}: {would}added" for job_id in report.added]
-    lines += [f"{job_id}: {would}changed" for job_id in report.changed]
+    lines = [f"{job_id}: {would}added{_schedule(job_id, report)}" for job_id in report.added]
+    lines += [f"{job_id}: {would}changed{_schedule(job_id, report)}" for job_id in report.changed]
+    lines += [f"{job_id}: Warning: {text}" for job_id, text in report.warnings]
     lines += [f"{job_id}: {name} was changed by a person and stays" for job_id, name in report.overridden]
     for job_id in report.gone:
         mend = f"{would}removed" if prune else "no longer declared in code; --prune removes it"
         lines.append(f"{job_id}: {mend}")
     lines.append(f"{len(report.unchanged)} unchanged.")
     return "\n".join(lines)
+
+
+def _schedule(job_id: str, report: SyncReport) -> str:
+    words = report.schedules.get(job_id)
+    return f", {words[0].lower()}{words[1:]}" if words else ""

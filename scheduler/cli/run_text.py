@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from ..documents import queue_name
 from ..models import TaskRun
-from .job_text import as_json
-from .tables import fields, length, moment, short_moment, table, zone_name
+from .job_text import as_json, took
+from .tables import fields, moment, short_moment, table, zone_name
 
 WAITS = "waits in line until a live run of its job ends"
 
@@ -16,7 +16,7 @@ def run_table(runs: Sequence[TaskRun]) -> str:
     """Return a table of runs, times in the project's TIME_ZONE."""
     if not runs:
         return "No runs."
-    rows = [[str(run.id), run.state, short_moment(run.scheduled_at), length(run.duration), run.job_id] for run in runs]
+    rows = [[str(run.id), run.state, short_moment(run.scheduled_at), took(run.duration), run.job_id] for run in runs]
     return table(["ID", "STATE", f"SCHEDULED ({zone_name()})", "TOOK", "JOB"], rows)
 
 
@@ -37,7 +37,7 @@ def run_text(run: TaskRun) -> str:
             ("queued", moment(run.queued_at)),
             ("started", moment(run.started_at)),
             ("finished", moment(run.finished_at)),
-            ("took", length(run.duration)),
+            ("took", took(run.duration)),
             ("worker", run.worker),
             ("queue", queue_name(run.queue)),
             ("attempt", str(run.attempt) if run.attempt > 1 else ""),

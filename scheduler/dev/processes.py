@@ -23,9 +23,17 @@ class Child:
     """One process, in a session of its own so that Ctrl-C in the terminal reaches only `manage.py dev`."""
 
     def __init__(
-        self, name: str, command: Sequence[str], *, env: Mapping[str, str], cwd: Path, stdin: str | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        stdin: str | None = None,
+        hidden: str | None = None,
     ) -> None:
         self.name = name
+        self.hidden = hidden
         self.buffer = b""
         self.process = subprocess.Popen(
             command,
@@ -94,9 +102,10 @@ class Processes:
         env: Mapping[str, str] | None = None,
         cwd: Path,
         stdin: str | None = None,
+        hidden: str | None = None,
     ) -> Child:
-        """Start a child whose lines are shown behind `name`."""
-        child = Child(name, command, env=env or {}, cwd=cwd, stdin=stdin)
+        """Start a child whose lines are shown behind `name`, but for empty ones and those that hold `hidden`."""
+        child = Child(name, command, env=env or {}, cwd=cwd, stdin=stdin, hidden=hidden)
         self._tell_watchdog(f"+{child.group}")
         self.children.append(child)
         self.selector.register(child.output, selectors.EVENT_READ, child)
@@ -129,19 +138,31 @@ class Processes:
             self.listen(0.1)
         return False
 
-    def stop(self, children: Sequence[Child], *, grace: float, then: int | None = None, more: float = 0.0) -> None:
+    def stop(
+        self,
+        children: Sequence[Child],
+        *,
+        grace: float,
+        then: int | None = None,
+        more: float = 0.0,
+        why: Callable[[Sequence[Child]], str] = lambda late: "",
+    ) -> None:
         """End children and all that they started.
 
         :param grace: seconds from SIGTERM on
         :param then: a second, more urgent signal that the program knows
         :param more: seconds from that one on, before SIGKILL
+        :param why: gets those that are left when the second signal is sent, and returns a line about it or nothing
         """
         children = list(children)
         for child in children:
             child.signal(signal.SIGTERM)
         self._wait_gone(children, grace)
-        if then is not None:
-            for child in children:
+        late = [child for child in children if not child.gone]
+        if then is not None and late:
+            if line := why(late):
+                self.say(line)
+            for child in late:
                 child.signal(then)
             self._wait_gone(children, more)
         for child in children:
@@ -190,7 +211,9 @@ class Processes:
             if len(child.buffer) > LONGEST_LINE:
                 lines, child.buffer = [*lines, child.buffer], b""
         for line in lines:
-            self.say(line.decode(errors="replace").rstrip("\r"), child.name)
+            text = line.decode(errors="replace").rstrip("\r")
+            if text.strip() and (child.hidden is None or child.hidden not in text):
+                self.say(text, child.name)
 
     def _tell_watchdog(self, line: str) -> None:
         assert self.watchdog.stdin is not None

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -24,6 +24,10 @@ from .processes import Child, Processes
 
 START_SECONDS = 60.0
 LOCK_FILE = "dev.lock"
+TASK_SECONDS = 4.0
+"""What running tasks get after Ctrl-C before they are broken off."""
+NOISE = {"broker": "Reading config from stdin", "worker": "Hitting Ctrl+C again"}
+"""Lines that mislead here: the configuration is meant to come so, and Ctrl-C is ours to act upon."""
 # A trial in a container or on a fresh machine is often run by root; Celery says eight lines about it.
 QUIET_ROOT = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser"}
 
@@ -42,13 +46,20 @@ def run(port: int) -> int:
     """Run everything until Ctrl-C, SIGTERM or the end of a child.
 
     :param port: of the web server, on 127.0.0.1
-    :returns: 0 if it was asked to stop, 1 if a child ended by itself
-    :raises CannotRun: if the port or the folder can't be used
+    :returns: 0 if it was asked to stop, 1 if a child ended by itself, 2 if something is in the way; a line says what
     """
+    try:
+        return _run_here(port)
+    except CannotRun as error:
+        sys.stderr.write(f"Error: {error}\n")
+        return 2
+
+
+def _run_here(port: int) -> int:
     base = Path(settings.BASE_DIR)
     var = Path(getattr(settings, "VAR_DIR", base / "var"))
     check_folder(var)
-    with only_one(var):
+    with only_one(var, port):
         check_port(port)
         login = prepare()
         with stop_requested() as asked:
@@ -65,7 +76,7 @@ def _run(processes: Processes, base: Path, var: Path, port: int, login: str, ask
     if broker_file is not None:
         _start_broker(processes, Path(broker_file), var)
     for name, command, env in commands(port):
-        processes.start(name, command, env=env, cwd=base)
+        processes.start(name, command, env=env, cwd=base, hidden=NOISE.get(name))
     if processes.wait_until(lambda: bool(asked) or web_answers(port), START_SECONDS) and not asked:
         processes.say("")
         processes.say(f"Tickwork is ready: http://127.0.0.1:{port}/admin/")
@@ -128,9 +139,10 @@ def check_port(port: int) -> None:
 
 
 @contextmanager
-def only_one(folder: Path) -> Iterator[None]:
+def only_one(folder: Path, port: int) -> Iterator[None]:
     """Hold the data folder: two brokers on the same files would ruin them.
 
+    :param port: of the web server, told to whoever comes second
     :raises CannotRun: if another `manage.py dev` holds it
     """
     with (folder / LOCK_FILE).open("a+") as lock:
@@ -138,9 +150,13 @@ def only_one(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             lock.seek(0)
-            raise CannotRun(f"Tickwork is running here already (process {lock.read().strip() or '?'}).") from None
+            process, _, other = (lock.read().strip() or "PID").partition(" ")
+            address = f"http://127.0.0.1:{other or port}/admin/"
+            raise CannotRun(
+                f"Tickwork is running here already. Open {address}, or stop it with Ctrl-C or `kill {process}`."
+            ) from None
         lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
+        lock.write(f"{os.getpid()} {port}\n")
         lock.flush()
         yield
 
@@ -181,7 +197,7 @@ def _start_broker(processes: Processes, file: Path, var: Path) -> None:
         command, url = broker.command(), broker.free_address(file)
     except broker.NoServer as error:
         raise CannotRun(str(error)) from None
-    processes.start("broker", command, cwd=folder, stdin=broker.configuration(url, folder))
+    processes.start("broker", command, cwd=folder, stdin=broker.configuration(url, folder), hidden=NOISE["broker"])
     if not processes.wait_until(lambda: broker.answers(url), START_SECONDS):
         processes.listen(0)
         raise CannotRun(f"The embedded broker did not start; {folder / 'valkey.log'} says why.")
@@ -191,12 +207,20 @@ def _stop(processes: Processes) -> None:
     """First those that use the broker, then the broker. A second Ctrl-C kills at once."""
     if not processes.children:
         return
-    processes.say("stopping …")
+    processes.say(f"stopping; running tasks get {TASK_SECONDS:g} s to end (Ctrl-C again kills everything at once) …")
     users = [child for child in processes.children if child.name != "broker"]
     # Celery waits for running tasks after SIGTERM and breaks them off after SIGQUIT.
-    processes.stop(users, grace=4.0, then=signal.SIGQUIT, more=2.5)
+    processes.stop(users, grace=TASK_SECONDS, then=signal.SIGQUIT, more=2.5, why=_broken_off)
     processes.stop(processes.children, grace=2.0)
     processes.say("stopped")
+
+
+def _broken_off(late: Sequence[Child]) -> str:
+    if not any(child.name == "worker" for child in late):
+        return ""
+    return (
+        "tasks that still run are broken off; at the next start their runs end as lost, or run again if on_lost says so"
+    )
 
 
 def _how(child: Child) -> str:

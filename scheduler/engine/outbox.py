@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 from .. import conf, reach
 from ..db import OUTAGE, drop_connection
 from ..models import TaskRun
-from ..publishing import Publisher, publish
+from ..publishing import Publisher, broker_address, publish
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class Outbox:
     def _went_away(self, error: Exception) -> None:
         if self._away_since is None:
             self._away_since = time.monotonic()
-            logger.warning("Broker out of reach, runs stay pending until it is back: %s", error)
+            logger.warning("Broker out of reach, runs stay pending until it is back: %s: %s", broker_address(), error)
         self._not_before = time.monotonic() + self._pause
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
 

@@ -48,16 +48,18 @@ def sync_when_possible(stopping: threading.Event) -> None:
             with reach.limited(connections[DEFAULT_DB_ALIAS]):
                 report = registry.sync()
             reach.over("sync")
-        except OUTAGE as error:
-            drop_connection()
-            reach.lost("sync", error, "waiting to start")
-            stopping.wait(1.0)
-            continue
-        except Exception:
+        except Exception as error:
+            if isinstance(error, OUTAGE) or reach.lacks_table(error):
+                drop_connection()
+                reach.lost("sync", error, "waiting to start")
+                stopping.wait(1.0)
+                continue
             logger.exception("Jobs declared in code could not be synced; the stored ones run")
             return
         if report.added or report.changed:
             logger.info("Jobs from code: %d added, %d changed", len(report.added), len(report.changed))
+        for job_id, message in report.refused:
+            logger.error("Job %s as declared in code is refused: %s", job_id, message)
         for job_id in report.gone:
             logger.warning("Job %s is no longer declared in code; `manage.py syncjobs --prune` removes it", job_id)
         return

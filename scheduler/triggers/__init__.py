@@ -15,6 +15,7 @@ from .spec import (
     trigger_from_arguments,
     trigger_from_data,
     trigger_to_data,
+    types_taking,
 )
 from .words import describe
 
@@ -36,6 +37,7 @@ __all__ = [
     "trigger_from_arguments",
     "trigger_from_data",
     "trigger_to_data",
+    "types_taking",
     "upcoming",
     "warnings",
 ]

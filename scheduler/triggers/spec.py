@@ -89,7 +89,7 @@ def _check_names(kind: type[Schedule], given: Mapping[Any, Any]) -> None:
         if kind is CrontabTrigger and key in ARGUMENTS[CronTrigger]:
             mend = "Write either crontab or APScheduler's fields."
             raise InvalidTrigger(f"trigger.{shown}", given[key], "can't be combined with crontab", mend)
-        others = [name for name, other in TYPES.items() if key in ARGUMENTS[other]]
+        others = types_taking(key)
         likeness = 0.8 if others else 0.6
         near = difflib.get_close_matches(shown.lower().replace("-", "_")[:64], known, n=1, cutoff=likeness)
         mend = f"It takes {', '.join(known)}."
@@ -161,6 +161,11 @@ def trigger_from_arguments(
         mend = f"Did you mean {near[0]!r}?" if near else f"It takes {', '.join(TYPES)}."
         raise InvalidTrigger("trigger", trigger, "is not a type of trigger", mend)
     return _build({**arguments, "type": trigger or "date"}, timezone, 0)
+
+
+def types_taking(argument: str) -> list[str]:
+    """Return the types of triggers that have an argument of this name."""
+    return [name for name, kind in TYPES.items() if argument in ARGUMENTS[kind]]
 
 
 def adopt(trigger: BaseTrigger) -> Schedule:

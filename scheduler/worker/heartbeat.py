@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from celery import signals
 from celery.worker import state as worker_state
 
+from . import forking
+
 if TYPE_CHECKING:
     from ..processes import ThisProcess
 
@@ -88,7 +90,7 @@ class _Heartbeat(threading.Thread):
         self._quietly(processes.bury_predecessors)
         while True:
             try:
-                with reach.limited(connection):
+                with forking.held_off(), reach.limited(connection):
                     if since >= interval:
                         processes.beat(self.this)
                         since = 0.0
@@ -117,7 +119,8 @@ class _Heartbeat(threading.Thread):
 
     def _quietly(self, work: Any) -> None:
         try:
-            work()
+            with forking.held_off():
+                work()
         except Exception as error:
             logger.info("Not noted in the database: %s", error)
 

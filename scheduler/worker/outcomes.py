@@ -16,7 +16,7 @@ from billiard.exceptions import Terminated, TimeLimitExceeded, WorkerLostError
 from celery import signals
 from celery.worker import state as worker_state
 
-from . import heartbeat
+from . import forking, heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -170,7 +170,9 @@ def _unknown(run_id: str, name: str) -> None:
     from ..models import State
     from ..runs import NOT_STARTED, Outcome
 
-    outcome = Outcome(State.FAILURE, f"Worker {heartbeat.this_process().name} knows no task {name}")
+    worker = heartbeat.this_process().name
+    reason = f"Worker {worker} knows no task {name}. Restart it: a worker loads code when it starts."
+    outcome = Outcome(State.FAILURE, reason)
     _end(run_id, lambda run: outcome if run.task == name else None, NOT_STARTED)
 
 
@@ -197,11 +199,12 @@ def _with_run(run_id: str, work: Callable[[Any, Any], None]) -> None:
     from ..exceptions import RunNotFound
 
     def ask(connection: Any) -> None:
-        try:
-            with reach.limited(default):
-                run = runs.get(run_id)
-        except RunNotFound:
-            return
-        work(connection, run)
+        with forking.held_off():
+            try:
+                with reach.limited(default):
+                    run = runs.get(run_id)
+            except RunNotFound:
+                return
+            work(connection, run)
 
     outlast(ask, what=f"the end of run {run_id}")

@@ -23,7 +23,9 @@ if CHROMIUM is None and os.environ.get("CI") != "true":
     pytest.skip(MISSING, allow_module_level=True)
 
 TASKS = "tests.app.tasks."
-TRANSITIONS_END = "Promise.allSettled(document.getAnimations().map(change => change.finished))"
+TRANSITIONS_END = """Promise.allSettled(
+    document.getAnimations().filter(change => change instanceof CSSTransition).map(change => change.finished)
+)"""
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 expect.set_options(timeout=20_000)
 

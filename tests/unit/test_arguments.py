@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
-from celery import current_app, shared_task
+from celery import current_app, shared_task, signals
 from django.db.models.functions import Now
 
+from scheduler import arguments
 from scheduler.arguments import KnownTasks, check_arguments, is_known, registered_tasks, task_name
 from scheduler.exceptions import InvalidInput, UnknownTask
 from scheduler.models import ServiceProcess
@@ -62,6 +65,42 @@ def test_an_unknown_task_names_the_nearest_known_one() -> None:
         task_name("")
 
 
+@pytest.mark.parametrize(
+    ("name", "mend"),
+    [
+        ("tests.app.tasks.utterly_unlike_them", r"tests\.app\.tasks has tests\.app\.tasks\.\w+, .*, …\."),
+        ("nowhere.at_all", r"Is its module imported\?"),
+        ("broken.module.job", r"Its module could not be loaded: RuntimeError: half written\."),
+    ],
+)
+def test_an_unknown_task_without_a_near_name_says_where_to_look(
+    name: str, mend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arguments, "unloaded", {})
+    arguments.note_unloaded("broken.module", RuntimeError("half\nwritten"))
+    with pytest.raises(UnknownTask, match=mend):
+        task_name(name)
+
+
+def test_a_task_module_of_an_app_that_can_not_be_loaded_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "half_written.py").write_text("raise RuntimeError('half written')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(arguments, "unloaded", {})
+    monkeypatch.setattr(arguments, "_loaded", set())
+
+    def discover(**_: Any) -> None:
+        importlib.import_module("half_written")
+
+    signals.import_modules.connect(discover)
+    try:
+        assert ADD in registered_tasks()
+    finally:
+        signals.import_modules.disconnect(discover)
+    assert arguments.unloaded == {"half_written": "RuntimeError: half written"}
+
+
 def test_a_plain_function_is_refused_with_what_to_do() -> None:
     def job() -> None:
         pass
@@ -88,7 +127,7 @@ def test_arguments_that_fit_come_back_as_json_gives_them(args: Any, kwargs: Any)
 @pytest.mark.parametrize(
     ("args", "kwargs", "field"),
     [
-        ([], {}, "kwargs"),
+        ([], {}, "args"),
         ([1, 2, 3], {}, "args"),
         ([1], {"a": 1}, "kwargs"),
         ([1], {"c": 1}, "kwargs"),
@@ -98,7 +137,8 @@ def test_arguments_that_do_not_fit_the_signature_are_refused(args: Any, kwargs: 
     with pytest.raises(InvalidInput, match=r"doesn't fit tests\.app\.tasks\.add") as caught:
         check_arguments(ADD, args, kwargs)
     assert caught.value.field == field
-    assert caught.value.mend == "It takes (a: 'int', b: 'int' = 0) -> 'int'."
+    assert caught.value.mend == "It takes (a: int, b: int = 0) -> int."
+    assert ("no arguments were given" in str(caught.value)) == (not args and not kwargs)
 
 
 def test_a_bound_tasks_self_is_not_an_argument() -> None:

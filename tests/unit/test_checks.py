@@ -46,3 +46,8 @@ def test_a_wrong_setting_is_told(settings: dict[str, Any], expected: str) -> Non
 def test_a_broker_option_that_can_freeze_a_worker_is_told() -> None:
     with celery_conf(broker_transport_options={"retry_on_timeout": True}):
         assert told() == {"scheduler.W006"}
+
+
+def test_a_broker_without_an_address_is_told() -> None:
+    with celery_conf(broker_url=None):
+        assert told() == {"scheduler.W007"}

@@ -12,7 +12,7 @@ from django.db import transaction
 from django_apscheduler.models import DjangoJob
 
 from scheduler import add_job, clock, modify_job, pause_job, remove_job, resume_job, run_job
-from scheduler.exceptions import DuplicateJob, InvalidInput, JobNotFound
+from scheduler.exceptions import DuplicateJob, InvalidInput, InvalidTrigger, JobNotFound
 from scheduler.jobs import get_job, restore_trigger, state_of
 from scheduler.models import ScheduledTask, State, TaskRun
 from scheduler.triggers import trigger_to_data
@@ -246,3 +246,19 @@ def test_adding_many_jobs_in_one_transaction_costs_a_few_queries_each(django_ass
     with transaction.atomic(), django_assert_max_num_queries(7 * 20):
         for number in range(20):
             add_job(ADD, "interval", seconds=30, id=f"job-{number}", args=[number])
+
+
+@pytest.mark.parametrize(("arguments", "kind"), [({"seconds": 3}, "interval"), ({"hour": 6}, "cron")])
+def test_arguments_of_a_trigger_that_is_not_named_name_it(arguments: dict[str, Any], kind: str) -> None:
+    with pytest.raises(InvalidTrigger, match=f"is an argument of the trigger '{kind}'"):
+        add_job("tests.app.tasks.do_nothing", **arguments)
+
+
+def test_an_add_and_a_change_of_the_schedule_log_warnings_once(caplog: pytest.LogCaptureFixture) -> None:
+    add_job("tests.app.tasks.do_nothing", crontab="30 2 * * *", timezone="Europe/Berlin", id="night")
+    assert any("Job night: " in record.message for record in caplog.records if record.name == "scheduler.jobs")
+    caplog.clear()
+    modify_job("night", queue="long")
+    assert not caplog.records
+    modify_job("night", crontab="40 2 * * *")
+    assert any("Job night: " in record.message for record in caplog.records if record.name == "scheduler.jobs")

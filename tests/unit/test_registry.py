@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django_apscheduler.models import DjangoJob
 
-from scheduler import add_job, modify_job, pause_job, registry, remove_job, scheduled_job
+from scheduler import add_job, arguments, modify_job, pause_job, registry, remove_job, scheduled_job
 from scheduler.arguments import registered_tasks
 from scheduler.exceptions import InvalidInput
 from scheduler.jobs import get_job, restore_trigger, state_of
@@ -203,24 +203,71 @@ def test_a_declaration_may_adopt_a_job_of_the_same_id(declare: Declare) -> None:
     assert get_job("sum").args == [7], "what a person wrote is kept"
 
 
-def test_one_id_for_two_tasks_is_refused_and_nothing_is_stored(declare: Declare) -> None:
-    declare(
-        (add, "interval", {"seconds": 30, "id": "same", "args": [1]}),
-        (nap, "interval", {"seconds": 30, "id": "same", "args": [1]}),
-    )
-    with pytest.raises(InvalidInput, match=r"tests\.app\.tasks\.add and for tests\.app\.tasks\.nap"):
-        sync()
-    assert not ScheduledTask.objects.exists()
+def test_one_id_for_two_tasks_is_refused_and_costs_only_that_id(declare: Declare) -> None:
+    good = (say_time, "interval", {"seconds": 30, "id": "good"})
+    first = (add, "interval", {"seconds": 30, "id": "same", "args": [1]})
+    declare(first)
+    sync()
+    declare(good, first, (nap, "interval", {"seconds": 30, "id": "same", "args": [1]}))
+    found = sync()
+    assert (found.added, found.gone) == (["good"], [])
+    [(job_id, message)] = found.refused
+    assert job_id == "same"
+    assert "is declared for tests.app.tasks.add and for tests.app.tasks.nap" in message
+    assert get_job("same").task == "tests.app.tasks.add"
 
 
-def test_arguments_that_do_not_fit_are_refused_and_nothing_is_stored(declare: Declare) -> None:
+def test_arguments_that_do_not_fit_are_refused_and_cost_only_their_job(declare: Declare) -> None:
     declare(
-        (say_time, "interval", {"seconds": 30, "id": "good"}),
         (add, "interval", {"seconds": 30, "id": "bad", "args": [1, 2, 3]}),
+        (say_time, "interval", {"seconds": 30, "id": "good"}),
     )
-    with pytest.raises(InvalidInput, match="doesn't fit"):
-        sync()
-    assert not ScheduledTask.objects.exists()
+    for plan_only in (True, False):
+        found = sync(plan_only=plan_only)
+        assert found.added == ["good"]
+        assert [job_id for job_id, _ in found.refused] == ["bad"]
+        assert "doesn't fit" in found.refused[0][1]
+    assert list(ScheduledTask.objects.values_list("job_id", flat=True)) == ["good"]
+
+
+def test_a_change_that_is_refused_leaves_the_stored_job_and_is_not_gone(declare: Declare) -> None:
+    declare((add, "interval", {"seconds": 30, "id": "sum", "args": [1]}))
+    sync()
+    declare((add, "interval", {"seconds": 30, "id": "sum", "args": [1, 2, 3]}))
+    found = sync(prune=True)
+    assert ([job_id for job_id, _ in found.refused], found.changed, found.gone) == (["sum"], [], [])
+    assert get_job("sum").args == [1]
+
+
+def test_while_a_module_is_unloaded_nothing_is_gone_and_pruning_is_refused(
+    declare: Declare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare((add, "interval", {"seconds": 30, "id": "sum", "args": [1]}))
+    sync()
+    declare()
+    monkeypatch.setattr(arguments, "unloaded", {"tasks.broken": "SyntaxError: half written"})
+    found = sync()
+    assert (found.gone, found.unloaded) == ([], [("tasks.broken", "SyntaxError: half written")])
+    with pytest.raises(InvalidInput, match=r"prune: 'tasks\.broken' could not be loaded"):
+        sync(prune=True)
+    assert state_of(get_job("sum")) == "scheduled"
+
+
+def test_a_schedule_that_warns_is_logged_once_when_it_is_new_or_changes(
+    declare: Declare, caplog: pytest.LogCaptureFixture
+) -> None:
+    def version(hour: int) -> list[str]:
+        declare((say_time, "cron", {"hour": hour, "minute": 30, "timezone": "Europe/Berlin", "id": "report"}))
+        caplog.clear()
+        report = sync()
+        lines = [record.message for record in caplog.records if record.name == "scheduler.jobs"]
+        assert lines == [f"Job {job_id}: {text}" for job_id, text in report.warnings]
+        return lines
+
+    assert version(2)
+    assert version(2) == []
+    assert version(5) == []
+    assert version(2)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +282,7 @@ def test_a_wrong_declaration_is_refused_at_import(declare: Declare, options: dic
 
 def test_a_decorated_plain_function_is_refused_at_import(declare: Declare) -> None:
     declare()
-    with pytest.raises(InvalidInput, match="shared_task"):
+    with pytest.raises(InvalidInput, match="@scheduled_job above @shared_task"):
 
         @scheduled_job("interval", seconds=3)
         def job() -> None:

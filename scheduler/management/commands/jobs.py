@@ -12,6 +12,7 @@ from scheduler.cli.command import FAILED, ToolCommand, asked_by
 from scheduler.cli.job_options import add_job_options, add_task_arguments, changes_of, job_arguments
 from scheduler.cli.run_text import run_text
 from scheduler.documents import instant, job_document, job_documents, readable_trigger, run_document
+from scheduler.exceptions import DuplicateJob
 from scheduler.models import ScheduledTask, State
 
 
@@ -55,8 +56,13 @@ class Command(ToolCommand):
 
     def add(self, options: dict[str, Any]) -> None:
         told = job_arguments(options)
-        job = jobs.add_job(id=options["id"], replace_existing=options["replace_existing"], by=asked_by(), **told)
-        self._show_change(options, job, "added")
+        job_id, replace = jobs.check_id(options["id"]), options["replace_existing"]
+        replaced = replace and ScheduledTask.objects.filter(job_id=job_id, removed_at=None).exists()
+        try:
+            job = jobs.add_job(id=job_id, replace_existing=replace, by=asked_by(), **told)
+        except DuplicateJob:
+            raise DuplicateJob(job_id, "--replace-existing") from None
+        self._show_change(options, job, "replaced" if replaced else "added")
 
     def modify(self, options: dict[str, Any]) -> None:
         job = jobs.modify_job(options["id"], by=asked_by(), **changes_of(options))

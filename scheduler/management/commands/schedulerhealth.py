@@ -22,11 +22,12 @@ class Command(ToolCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         problems = check_health()
+        healthy = not any(problem.serious for problem in problems)
         document = {
-            "healthy": not problems,
+            "healthy": healthy,
             "problems": [asdict(problem) for problem in problems],
             "checked_at": instant(clock.now()),
         }
         self.show(options, lambda: document, lambda: health_text(problems))
-        if problems:
+        if not healthy:
             self.leave(FAILED)

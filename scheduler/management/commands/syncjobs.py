@@ -7,12 +7,13 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from scheduler import registry
-from scheduler.cli.command import ToolCommand
+from scheduler.cli.command import REFUSED, ToolCommand
 from scheduler.cli.report_text import sync_document, sync_text
 
 
 class Command(ToolCommand):
     help = "Bring the stored jobs in step with those declared in code. A starting scheduler does the same."
+    silenced = (*ToolCommand.silenced, "scheduler.arguments")
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--plan", action="store_true", help="only tell what would be done")
@@ -23,3 +24,9 @@ class Command(ToolCommand):
         plan, prune = options["plan"], options["prune"]
         report = registry.sync(plan_only=plan, prune=prune)
         self.show(options, lambda: sync_document(report), lambda: sync_text(report, plan=plan, prune=prune))
+        for module, message in report.unloaded:
+            self.complain(f"{module}: could not be loaded: {message}")
+        for job_id, message in report.refused:
+            self.complain(f"{job_id}: refused: {message}")
+        if not report.complete:
+            self.leave(REFUSED)

@@ -73,3 +73,24 @@ def test_who_may_not_see_runs_sees_none_here(login: Callable[..., Client]) -> No
     viewer = login("view_scheduledtask", view=False)
     response = viewer.get(JOBS + "a/change/")
     assert response.status_code == 200 and "Last runs" not in text_of(response) and "secret" not in text_of(response)
+
+
+def test_a_removed_job_shows_no_fault(boss: Client) -> None:
+    make_job("ill", broken_reason="No task is named x", removed_at=clock.now(), finished=True)
+    response = boss.get(JOBS + "ill/change/")
+    assert "None: it was removed." in text_of(response)
+    assert "Set aside" not in text_of(response) and "sched-note sched-bad" not in response.content.decode()
+    assert "No task is named x" not in text_of(boss.get(JOBS + "?state=removed"))
+
+
+def test_the_id_stands_beside_the_state_only_where_the_job_has_a_name(boss: Client) -> None:
+    make_job("plain")
+    make_job("named", name="Alpha")
+    assert "<code>plain</code>" not in boss.get(JOBS + "plain/change/").content.decode()
+    assert "<code>named</code>" in boss.get(JOBS + "named/change/").content.decode()
+
+
+def test_source_and_default_queue_have_the_words_of_the_command_line(boss: Client) -> None:
+    make_job("a")
+    text = text_of(boss.get(JOBS + "a/change/"))
+    assert "admin (added at run time)" in text and "Queue default" in text

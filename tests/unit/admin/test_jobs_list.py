@@ -86,7 +86,7 @@ def test_jobs_are_filtered_by_task_queue_and_source(boss: Client) -> None:
     make_job("b", task="other")
     assert ids(boss.get(JOBS + "?task=other")) == ["b"]
     assert ids(boss.get(JOBS + "?queue=long")) == ["a"]
-    assert ids(boss.get(JOBS + "?queue=-")) == ["b"]
+    assert ids(boss.get(JOBS + "?queue=default")) == ["b"]
     assert ids(boss.get(JOBS + "?source=code")) == ["a"]
     assert ids(boss.get(JOBS + "?source=forged&state=forged")) == ["a", "b"]
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from scheduler import clock
+from scheduler import clock, conf
 from scheduler.admin.run_page import journey
 from scheduler.models import State, TaskRun
 
@@ -256,3 +256,19 @@ def test_the_history_of_a_job_that_is_gone_can_be_read(boss: Client) -> None:
     text = text_of(boss.get(page_of(run)))
     assert "deleted" in text and "the job is gone" in text
     assert JOBS + "deleted" not in boss.get(RUNS).content.decode()
+
+
+def test_only_a_run_that_went_well_shows_a_result(boss: Client) -> None:
+    make_job("a")
+    assert "Result" not in text_of(boss.get(page_of(make_run("a", State.FAILURE, exception="ValueError"))))
+    assert "Result It returned nothing." in text_of(boss.get(page_of(make_run("a", ago=5))))
+
+
+def test_a_retried_run_says_why_its_body_began_late(boss: Client) -> None:
+    own = make_run("a", attempt=2, retries=1, task="tasks.fail_sometimes")
+    lost = make_run("a", ago=5, attempt=2, options={"on_lost": "retry"})
+    unknown = make_run("a", ago=6, attempt=2, retries=1, task="gone")
+    assert "attempt 2 of at most 4; the earlier ones took their time" in text_of(boss.get(page_of(own)))
+    assert f"attempt 2 of at most {conf.get('MAX_ATTEMPTS')}; the earlier" in text_of(boss.get(page_of(lost)))
+    assert "attempt 2; the earlier" in text_of(boss.get(page_of(unknown)))
+    assert "took their time" not in text_of(boss.get(page_of(make_run("a", ago=7))))

@@ -138,9 +138,10 @@ def test_odd_ids_are_refused(refused, job_id):
 
 def test_a_taken_id_is_refused_unless_it_is_to_be_replaced(call, refused, nightly):
     again = ("jobs", "add", "nightly", "--task", "tests.app.tasks.do_nothing", "--every", "5m")
-    assert "is taken by another job" in refused(*again)
+    assert "is taken by another job. Choose another id, or replace the job with --replace-existing." in refused(*again)
     assert jobs.get_job("nightly").task == ADD
     assert call(*again, "--replace-existing", "--json").document["task"] == "tests.app.tasks.do_nothing"
+    assert "Job nightly replaced:" in call(*again, "--replace-existing")
 
 
 def test_a_job_in_the_past_is_shown_as_due(call):

@@ -1,21 +1,35 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+from celery import current_app
 from django.core.management import call_command
 from django_apscheduler.models import DjangoJobExecution
 
-from scheduler import clock, jobs, processes, registry, runs
+from scheduler import arguments, clock, jobs, processes, registry, runs
 from scheduler.models import ScheduledTask, ServiceProcess, Source, State, TaskRun
 from scheduler.processes import ThisProcess
+from tests.app.tasks import add
 
 
 def beat() -> None:
     """Let a scheduler and a worker say that they live."""
     processes.beat(ThisProcess(ServiceProcess.Kind.SCHEDULER, "s1"), passed=True)
     processes.beat(ThisProcess(ServiceProcess.Kind.WORKER, "w1", queues=["default"]))
+
+
+@contextmanager
+def celery_broker(url: str) -> Iterator[None]:
+    before = current_app.conf.broker_url
+    current_app.conf.update(broker_url=url)
+    try:
+        yield
+    finally:
+        current_app.conf.update(broker_url=before)
 
 
 def test_health_names_each_problem_and_what_mends_it(db, valkey, nightly, capsys):
@@ -45,19 +59,49 @@ def test_an_unhealthy_document_has_code_text_and_command(db, valkey, capsys):
         "code": "scheduler",
         "text": "No scheduler runs",
         "command": "python manage.py runscheduler",
+        "serious": True,
     }
 
 
+def test_a_broken_job_is_told_and_leaves_the_service_healthy(call, valkey, nightly):
+    beat()
+    ScheduledTask.objects.filter(job_id="nightly").update(broken_reason="Its trigger fails")
+    document = call("schedulerhealth", "--json").document
+    assert document["healthy"] is True
+    assert [(problem["code"], problem["serious"]) for problem in document["problems"]] == [("broken", False)]
+    assert call("schedulerhealth").splitlines() == [
+        "Healthy.",
+        "broken: 1 job is set aside: nightly",
+        "    python manage.py jobs list --state broken",
+    ]
+
+
+def test_health_says_why_and_where_the_broker_is_out_of_reach(db, capsys):
+    with celery_broker("redis://:secret@127.0.0.1:1/0"), pytest.raises(SystemExit):
+        call_command("schedulerhealth")
+    line = capsys.readouterr().out.splitlines()[0]
+    where = "redis://:**@127.0.0.1:1/0 (broker_url, CELERY_BROKER_URL)"
+    assert line.startswith(f"broker: The broker is out of reach: {where}: ")
+    assert "refused" in line
+
+
+def test_the_command_for_a_worker_names_the_package_of_the_celery_app(db, valkey, nightly, settings, capsys):
+    settings.SETTINGS_MODULE = "project.settings"
+    with pytest.raises(SystemExit):
+        call_command("schedulerhealth")
+    assert "celery -A project worker -Q default" in capsys.readouterr().out
+
+
 def test_sync_plans_then_does_then_has_nothing_to_do(call):
-    declared = sorted(registry.declarations())
+    declared = sorted(registry.declarations()[0])
     assert declared
     plan = call("syncjobs", "--plan", "--json").document
     assert sorted(plan["added"]) == declared
     assert call("jobs", "list", "--json").document == []
     said = call("syncjobs")
-    assert f"{declared[0]}: added" in said.splitlines()
+    assert f"{declared[0]}: added, every " in said
     document = call("syncjobs", "--json").document
-    assert sorted(document) == ["added", "changed", "gone", "overridden", "removed", "unchanged"]
+    assert {*document} >= {"added", "changed", "gone", "overridden", "removed", "unchanged", "refused", "unloaded"}
     assert sorted(document["unchanged"]) == declared
     assert {job["source"] for job in call("jobs", "list", "--json").document} == {"code"}
 
@@ -69,6 +113,24 @@ def test_sync_removes_what_is_gone_only_when_told(call, nightly):
     assert jobs.state_of(jobs.get_job("nightly")) == "scheduled"
     assert call("syncjobs", "--prune", "--json").document["removed"] == ["nightly"]
     assert jobs.state_of(jobs.get_job("nightly")) == "removed"
+
+
+def test_sync_tells_what_it_could_not_read_or_store_and_exits_with_2(db, capsys, monkeypatch):
+    monkeypatch.setattr(arguments, "unloaded", {"tasks.broken": "SyntaxError: half written"})
+    monkeypatch.setattr(registry, "_declarations", [])
+    registry.scheduled_job("interval", seconds=3, id="bad", args=[1, 2, 3])(add)
+    registry.scheduled_job("interval", seconds=3, id="good", args=[1])(add)
+    with pytest.raises(SystemExit) as caught:
+        call_command("syncjobs", "--json")
+    assert caught.value.code == 2
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert document["added"] == ["good"]
+    assert document["unloaded"] == [{"module": "tasks.broken", "error": "SyntaxError: half written"}]
+    assert [entry["id"] for entry in document["refused"]] == ["bad"]
+    unloaded, refused = err.splitlines()
+    assert unloaded == "tasks.broken: could not be loaded: SyntaxError: half written"
+    assert refused.startswith("bad: refused: args: [1, 2, 3] doesn't fit")
 
 
 @pytest.fixture

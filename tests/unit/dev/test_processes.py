@@ -84,6 +84,27 @@ def test_a_process_that_ignores_the_signal_is_killed(processes: Processes, out: 
     assert "worker did not stop in time and was killed" in out.getvalue()
 
 
+def test_empty_lines_and_a_known_noise_are_not_shown(processes: Processes, out: io.StringIO, tmp_path: Path) -> None:
+    code = r"print('9:M * Reading config\n\nready')"
+    processes.start("broker", [sys.executable, "-c", code], cwd=tmp_path, hidden="Reading config")
+    assert eventually(lambda: processes.listen(0.05) or "ready" in out.getvalue())
+    assert out.getvalue().splitlines() == ["broker    │ ready"]
+
+
+def test_a_line_says_that_the_second_signal_was_needed(processes: Processes, out: io.StringIO, tmp_path: Path) -> None:
+    processes.start("worker", STUBBORN, cwd=tmp_path)
+    assert processes.wait_until(lambda: "up" in out.getvalue(), 15)
+    processes.stop(
+        processes.children,
+        grace=0.2,
+        then=signal.SIGQUIT,
+        more=5,
+        why=lambda late: f"{len(late)} broken off",
+    )
+    assert "dev       │ 1 broken off" in out.getvalue()
+    assert "was killed" not in out.getvalue()
+
+
 def test_a_second_wish_to_stop_leaves_no_more_time(out: io.StringIO, tmp_path: Path) -> None:
     processes = Processes(out, hurry=lambda: True)
     processes.start("worker", STUBBORN, cwd=tmp_path)

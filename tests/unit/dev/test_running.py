@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -31,11 +32,22 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         running.check_folder(tmp_path / "file" / "var")
 
 
+def test_what_is_in_the_way_is_told_in_one_line_that_begins_with_error(
+    settings: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.VAR_DIR = tmp_path
+    with running.only_one(tmp_path, 8123):
+        assert running.run(8124) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("Error: Tickwork is running here already")
+    assert len(told.splitlines()) == 1
+
+
 def test_a_folder_is_run_from_only_once(tmp_path: Path) -> None:
-    refused = pytest.raises(running.CannotRun, match=f"already \\(process {os.getpid()}\\)")
-    with running.only_one(tmp_path), refused, running.only_one(tmp_path):
+    refused = pytest.raises(running.CannotRun, match=f"already.*127.0.0.1:8123/admin/.*`kill {os.getpid()}`")
+    with running.only_one(tmp_path, 8123), refused, running.only_one(tmp_path, 8124):
         pass
-    with running.only_one(tmp_path):
+    with running.only_one(tmp_path, 8123):
         pass
 
 
