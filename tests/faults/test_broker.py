@@ -85,7 +85,6 @@ def test_a_broker_that_restarts_empty_again_and_again_loses_no_run(site: Site) -
     end(site)
 
 
-@pytest.mark.short
 def test_a_worker_whose_acknowledgements_all_failed_takes_messages_again(site: Site) -> None:
     """With as many messages as it may hold, it reads nothing from the broker, and sees nothing of the restart."""
     site.start_workers(1)
@@ -152,7 +151,6 @@ def test_a_full_broker_holds_runs_up_and_loses_none(site: Site) -> None:
     end(site)
 
 
-@pytest.mark.short
 def test_a_broker_that_became_a_read_only_replica_holds_runs_up_and_loses_none(site: Site) -> None:
     lasts = seconds(30)
     start(site, lasting=lasts + 10)

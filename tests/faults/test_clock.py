@@ -103,7 +103,6 @@ def states(prefix: str, after: datetime) -> Counter[str]:
     return Counter(found.values_list("state", flat=True))
 
 
-@pytest.mark.short
 @needs_libfaketime
 def test_a_clock_that_jumps_a_day_ahead_makes_everything_due_and_each_policy_has_its_say(site: Site) -> None:
     host = HostClock(site, "a")
@@ -122,7 +121,6 @@ def test_a_clock_that_jumps_a_day_ahead_makes_everything_due_and_each_policy_has
     site.check(all_succeed=False)
 
 
-@pytest.mark.short
 @needs_libfaketime
 @pytest.mark.parametrize("offset", [f"-{HOUR}", f"-{DAY}"], ids=["an hour", "a day"])
 def test_a_clock_that_falls_back_repeats_nothing_and_fires_on_when_it_is_right_again(site: Site, offset: str) -> None:
@@ -138,7 +136,6 @@ def test_a_clock_that_falls_back_repeats_nothing_and_fires_on_when_it_is_right_a
     site.check(all_succeed=False)
 
 
-@pytest.mark.short
 @needs_libfaketime
 def test_jobs_go_on_by_a_clock_that_was_a_day_ahead_and_is_set_right(site: Site) -> None:
     host = HostClock(site, "a")
@@ -169,7 +166,6 @@ def test_jobs_go_on_by_a_clock_that_was_a_day_ahead_and_is_set_right(site: Site)
     assert not TaskRun.objects.filter(state__in=[State.LOST, State.FAILURE]).exists(), "a jump is no worker's death"
 
 
-@pytest.mark.short
 @needs_libfaketime
 def test_hosts_that_disagree_by_two_seconds_double_and_lose_nothing(site: Site) -> None:
     for name, offset in (("behind", "-1"), ("ahead", "+1")):
@@ -184,7 +180,6 @@ def test_hosts_that_disagree_by_two_seconds_double_and_lose_nothing(site: Site) 
     site.check()
 
 
-@pytest.mark.short
 def test_a_database_clock_that_jumps_a_day_ahead_buries_nobody_who_lives(database: None) -> None:
     """As the engine sees it: heartbeats are a day old at once, its own as well, and its clock has jumped by as much."""
     service, outbox = Service(), Outbox()
@@ -249,7 +244,6 @@ def oracle_half_hours(zone: ZoneInfo, start: datetime, end: datetime) -> list[da
     return [at for at in (start + n * MINUTE for n in range(count)) if wall(zone, at).minute in (0, 30)]
 
 
-@pytest.mark.short
 @pytest.mark.parametrize("name", ZONES)
 def test_every_clock_change_of_three_years_is_planned_as_a_plain_reading_of_the_clock_says(
     database: None, name: str

@@ -6,7 +6,6 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 from django.db import transaction
 from django.db.models.functions import Now
 from django_apscheduler.models import DjangoJob
@@ -41,7 +40,6 @@ def check_memory(site: Site) -> None:
     assert most < MOST_MEMORY
 
 
-@pytest.mark.short
 def test_two_thousand_jobs_in_one_second_each_run_once(site: Site) -> None:
     count = max(500, int(2_000 * SCALE))
     site.start_workers(2, concurrency=4)
@@ -63,7 +61,6 @@ def test_two_thousand_jobs_in_one_second_each_run_once(site: Site) -> None:
     check_memory(site)
 
 
-@pytest.mark.short
 def test_a_week_of_missed_seconds_is_made_up_for_within_bounds(site: Site) -> None:
     jobs = max(10, int(50 * SCALE))
     site.start_schedulers(1)

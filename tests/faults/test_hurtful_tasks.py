@@ -41,7 +41,6 @@ def told(run: TaskRun) -> str:
     return f"{run.reason} {run.exception} {run.result}"
 
 
-@pytest.mark.short
 def test_tasks_that_hurt_their_worker_end_as_they_should_and_neighbours_run_on(site: Site) -> None:
     rounds = max(1, round(5 * SCALE))
     site.start_schedulers(1)
@@ -70,7 +69,6 @@ def test_tasks_that_hurt_their_worker_end_as_they_should_and_neighbours_run_on(s
     wait_for(lambda: TaskRun.objects.filter(job_id="afterwards", state=State.SUCCESS).exists(), what="a run afterwards")
 
 
-@pytest.mark.short
 @pytest.mark.parametrize("task", ["work", "work_late"])
 def test_a_run_that_outlasts_the_visibility_timeout_ten_times_starts_once(site: Site, task: str) -> None:
     visibility = 2.0

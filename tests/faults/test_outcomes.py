@@ -81,7 +81,6 @@ def test_arguments_nested_too_deeply_are_refused_at_the_door(site: Site) -> None
     assert not ScheduledTask.objects.exists()
 
 
-@pytest.mark.short
 def test_arguments_that_somebody_stored_too_deep_cost_only_their_own_job(site: Site) -> None:
     """Written past `add_job`, by hand: the JSON reader gives up on them, in the pass and in every list."""
     site.start_workers(1)

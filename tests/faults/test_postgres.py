@@ -115,7 +115,6 @@ def test_an_answer_that_is_swallowed_leaves_nothing_undone_or_done_twice(site: S
     end(site, outages=count)
 
 
-@pytest.mark.short
 def test_connections_that_fall_silent_are_given_up_and_opened_anew(site: Site) -> None:
     count = max(1, int(5 * SCALE))
     start(site, lasting=count * 60.0, DATABASE_TIMEOUT=4, LOST_AFTER=30)
@@ -234,7 +233,6 @@ def set_read_only(site: Site, value: str) -> None:
         mine.execute("SELECT pg_reload_conf()")
 
 
-@pytest.mark.short
 def test_tasks_that_finish_while_the_database_is_down_keep_their_outcomes(site: Site) -> None:
     lasts = max(20.0, 600 * SCALE)
     site.start_workers(2, concurrency=4)  # room for all long tasks in either

@@ -163,7 +163,6 @@ def test_a_scheduler_stopped_between_commit_and_publish_doubles_nothing(database
     assert [claim is not None for claim in claimed] == [True, False]
 
 
-@pytest.mark.short
 def test_told_to_end_under_load_and_with_a_slow_broker_all_stop_in_time_and_lose_nothing(site: Site) -> None:
     rounds = max(1, int(5 * SCALE))
     site.broker.delay = 0.1

@@ -36,7 +36,6 @@ def no_process_tripped(site: Site) -> None:
         assert all("Database out of reach" in line for line in locked), f"{program} trips over the lock: {locked[:3]}"
 
 
-@pytest.mark.short
 def test_two_schedulers_and_four_workers_share_a_file_with_a_stranger_who_holds_it(site: Site) -> None:
     lasting = max(40.0, 300 * SCALE)
     site.start_workers(4, concurrency=1)
@@ -56,7 +55,6 @@ def test_two_schedulers_and_four_workers_share_a_file_with_a_stranger_who_holds_
     no_process_tripped(site)
 
 
-@pytest.mark.short
 def test_a_lock_that_is_held_beyond_everybodys_patience_is_an_outage_that_ends(site: Site) -> None:
     """With a timeout of 20 s in the settings, 45 s are longer than anybody waits."""
     site.start_workers(2, concurrency=1)

@@ -115,7 +115,6 @@ def test_a_run_that_waits_for_its_own_retry_outlives_its_worker(site: Site) -> N
     assert set(TaskRun.objects.values_list("attempt", "retries", "state")) == {(2, 1, State.SUCCESS)}
 
 
-@pytest.mark.short
 def test_messages_lost_from_a_deep_backlog_are_found_without_flooding_it(site: Site) -> None:
     """Lost ones are masked by what others put into the same queue, and by runs that were queued a moment ago."""
     jobs, deep, gone = 100, max(5, round(20 * SCALE)), 30
