@@ -9,6 +9,8 @@ from kombu import Connection
 
 logger = logging.getLogger(__name__)
 
+HEADER = "tickwork"  # as in publishing.py
+
 
 class SturdyConnection(Connection):
     """A connection whose channels close whatever happens, so that a worker outlives every loss of its broker.
@@ -21,6 +23,24 @@ class SturdyConnection(Connection):
     def maybe_close_channel(self, channel: Any) -> None:
         """Close a channel. What it holds and can't give back, the scheduler finds and sends again."""
         try:
+            _drop_tracked(channel)
+        except Exception as error:
+            logger.debug("Messages of runs could not be dropped: %s", error)
+        try:
             super().maybe_close_channel(channel)
         except Exception as error:
             logger.info("A channel to the broker could not be closed in order: %s", error)
+
+
+def _drop_tracked(channel: Any) -> None:
+    """Drop the messages of runs that no pool process took: the scheduler sends them again.
+
+    Kombu gives each back in a WATCH transaction on a key that every other worker changes with each message. Under load
+    and with a slow broker that begins anew for ever, and a worker that was told to end does not (kombu 5.7.0:
+    QoS.restore_by_tag, redis-py: Redis.transaction).
+    """
+    if getattr(channel, "unacked_key", None) is None:  # not Redis
+        return
+    for tag, message in list(channel.qos._delivered.items()):
+        if HEADER in (message.headers or {}):
+            channel.qos.ack(tag)
