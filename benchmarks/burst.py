@@ -67,7 +67,8 @@ def tickwork(where: Where, jobs: int) -> float:
     with transaction.atomic():
         for number in range(jobs):
             add_job(TASK, "interval", id=f"job-{number}", hours=1)
-    due = all_due_soon()
+    due = soon(0)
+    DjangoJob.objects.update(next_run_time=due)
     program = start(where, ["manage.py", "runscheduler", "--no-sync"])
     try:
         wait_for(lambda: "Scheduler started" in program.output, what="the scheduler", timeout=60)
@@ -81,8 +82,8 @@ def stock(where: Where, jobs: int) -> float:
     from tests.faults.stock import program as stock_program
 
     os.environ["BROKER_URL"] = where.env["BROKER_URL"]
-    store_stock_jobs(stock_program.enqueue, jobs)
-    due = all_due_soon()
+    due = soon(jobs)
+    store_stock_jobs(stock_program.enqueue, jobs, due)
     program = start(where, ["-m", "tests.faults.stock.program"])
     try:
         wait_for(lambda: "Scheduler started" in program.output, what="the stock scheduler", timeout=60)
@@ -91,8 +92,8 @@ def stock(where: Where, jobs: int) -> float:
         program.kill(group=True)
 
 
-def store_stock_jobs(enqueue: Any, jobs: int) -> None:
-    """Store jobs as stock django-apscheduler does, through a scheduler that is paused."""
+def store_stock_jobs(enqueue: Any, jobs: int, due: datetime) -> None:
+    """Store jobs as stock django-apscheduler does, through a paused scheduler; it plans from the time in the pickle."""
     from apscheduler.schedulers.background import BackgroundScheduler
     from django_apscheduler.jobstores import DjangoJobStore
 
@@ -102,7 +103,7 @@ def store_stock_jobs(enqueue: Any, jobs: int) -> None:
     scheduler.start(paused=True)
     for number in range(jobs):
         arguments = {"job_id": f"job-{number}", "ledger": "/dev/null"}
-        scheduler.add_job(enqueue, "interval", hours=1, id=f"job-{number}", kwargs=arguments)
+        scheduler.add_job(enqueue, "interval", hours=1, id=f"job-{number}", kwargs=arguments, next_run_time=due)
     scheduler.shutdown()
 
 
@@ -147,11 +148,9 @@ def start(where: Where, arguments: list[str]) -> Program:
     return Program([sys.executable, *arguments], name=arguments[-1], log=log, env=env, cwd=ROOT)
 
 
-def all_due_soon() -> datetime:
-    """Let every job come due in the same second, when the scheduler that is started next is up; return when."""
-    due = clock.now().replace(microsecond=0) + timedelta(seconds=START_SECONDS)
-    DjangoJob.objects.update(next_run_time=due)
-    return due
+def soon(jobs: int) -> datetime:
+    """Return a second in which all jobs can come due: when they are stored and the scheduler is up."""
+    return clock.now().replace(microsecond=0) + timedelta(seconds=START_SECONDS + jobs // 100)
 
 
 def until_sent(where: Where, queue: str, jobs: int, due: datetime) -> float:
