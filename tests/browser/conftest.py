@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from tests.cluster import Cluster
 from tests.integration.conftest import broker, clusters, database, pytest_runtest_makereport
@@ -110,6 +110,10 @@ def open_as(browser: Browser, address: str, sessions: dict[str, Any], database: 
         if message.type in ("error", "warning"):  # what the Content-Security-Policy forbids is among the errors
             complaints.append(f"{message.type}: {message.text} ({message.location.get('url')})")
 
+    def note_failed(request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # a page that is left drops the refresh that was under way
+            complaints.append(f"failed: {request.url} {request.failure}")
+
     def open_page(name: str, path: str, **options: Any) -> Page:
         context = browser.new_context(base_url=address, storage_state=sessions.get(name), **options)
         context.set_default_timeout(20_000)
@@ -117,7 +121,7 @@ def open_as(browser: Browser, address: str, sessions: dict[str, Any], database: 
         page = context.new_page()
         page.on("console", note)
         page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
-        page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url} {request.failure}"))
+        page.on("requestfailed", note_failed)
         if name not in sessions:
             log_in(page, name)
             sessions[name] = context.storage_state()
