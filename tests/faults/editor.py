@@ -1,6 +1,6 @@
 """A program that changes its own jobs at random while schedulers fire them, and notes what it did and when.
 
-`python -m tests.faults.editor PREFIX JOBS CHANGES SEED LEDGER LOG`
+`python -m tests.faults.editor PREFIX JOBS CHANGES PACE SEED LEDGER LOG`
 """
 
 from __future__ import annotations
@@ -94,13 +94,13 @@ class Editor:
 
 def main() -> None:
     django.setup()
-    prefix, count, changes, seed, ledger, log = sys.argv[1:]
+    prefix, count, changes, pace, seed, ledger, log = sys.argv[1:]
     from scheduler import clock
 
     editor = Editor(prefix, int(count), int(seed), ledger, clock.now().replace(microsecond=0), Path(log))
     for _ in range(int(changes)):
         editor.change()
-        time.sleep(editor.random.expovariate(15))  # the pace of the load, not a wait for anything
+        time.sleep(editor.random.expovariate(float(pace)))  # the pace of the load, not a wait for anything
 
 
 if __name__ == "__main__":

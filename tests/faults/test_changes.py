@@ -16,12 +16,15 @@ from tests.faults.conftest import SCALE, SEED
 from tests.faults.site import Site
 
 IN_FORCE = timedelta(seconds=1)
+JOBS, PACE = 8, 3.0
+"""Of one editor: its jobs, and its changes in a second. A job must be left alone for longer than twice IN_FORCE
+between two changes before a firing can be checked, so the mean gap (JOBS / PACE) has to be longer than that."""
 
 
 @pytest.mark.short
 def test_changes_are_in_force_within_a_second_and_touch_only_their_job(site: Site, tmp_path: Path) -> None:
     changes = int(500 * SCALE)
-    lasting = 20.0 + changes / 10
+    lasting = 20.0 + changes / PACE
     site.start_workers(1, concurrency=2)
     site.start_schedulers(2)
     site.add_jobs(10, period=1.0, lasting=lasting, begin=2.0, prefix="bystander")
@@ -33,8 +36,9 @@ def test_changes_are_in_force_within_a_second_and_touch_only_their_job(site: Sit
                 "-m",
                 "tests.faults.editor",
                 f"edited-{number}",
-                "8",
+                str(JOBS),
                 str(changes),
+                str(PACE),
                 str(SEED + number),
                 site.ledger,
                 str(log),
