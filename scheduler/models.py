@@ -92,6 +92,7 @@ class ScheduledTask(models.Model):
         verbose_name_plural = _("jobs")
         permissions = [
             ("run_job", "Can run a job now"),
+            ("run_job_with_arguments", "Can run a job with other arguments than its own"),
             ("pause_job", "Can pause and resume a job"),
         ]
         indexes = [
@@ -198,10 +199,14 @@ class TaskRun(models.Model):
     class Meta:
         verbose_name = _("run")
         verbose_name_plural = _("runs")
-        permissions = [("cancel_run", "Can cancel a run")]
+        permissions = [
+            ("cancel_run", "Can cancel a run"),
+            ("view_arguments", "Can see what runs and jobs are given, and what runs return"),
+            ("view_logs", "Can read the logs of runs"),
+        ]
         indexes = [
             models.Index(fields=["job_id", "-scheduled_at"], name="scheduler_run_job"),
-            models.Index(fields=["-scheduled_at"], name="scheduler_run_time"),
+            models.Index(fields=["-scheduled_at"], name="scheduler_run_time", include=["state"]),
             models.Index(fields=["job_id", "state"], name="scheduler_run_live", condition=Q(state__in=LIVE)),
             models.Index(fields=["job_id"], name="scheduler_run_waiting", condition=Q(waiting=True)),
             models.Index(fields=["publish_at"], name="scheduler_run_outbox", condition=Q(state__in=UNPUBLISHED)),
@@ -222,6 +227,84 @@ class TaskRun(models.Model):
     def is_live(self) -> bool:
         """Whether the run has not reached a terminal state."""
         return self.state in LIVE
+
+
+class RunLog(models.Model):
+    """A piece of what a run's task logged and printed, in the order of `number`. Written by `scheduler.runs` alone."""
+
+    run = models.ForeignKey(TaskRun, models.CASCADE, related_name="log")
+    number = models.PositiveIntegerField()
+    text = models.TextField()
+    """Whole lines, each ended by a newline."""
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["run", "number"], name="scheduler_log_order")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.number}"
+
+
+class HourTally(models.Model):
+    """How many runs that were due within one hour are in which state; counted by the engine, for the dashboard."""
+
+    hour = models.DateTimeField()
+    """Its beginning, in UTC."""
+    state = models.CharField(max_length=9, choices=State)
+    count = models.PositiveIntegerField()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["hour", "state"], name="scheduler_tally")]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H} {self.state}: {self.count}"
+
+
+class RetentionRule(models.Model):
+    """How long ended runs are kept. One row for a state, and one without a state for all that have no row."""
+
+    state = models.CharField(
+        _("state"), max_length=9, choices=[("", _("any other state")), *((s.value, s.label) for s in TERMINAL)],
+        blank=True, unique=True,
+    )  # fmt: skip
+    days = models.FloatField(_("keep for (days)"))
+    keep = models.PositiveIntegerField(_("keep of each job at least (runs)"))
+    log_days = models.FloatField(_("keep the logs for (days)"))
+
+    class Meta:
+        verbose_name = _("retention rule")
+        verbose_name_plural = _("retention")
+
+    def __str__(self) -> str:
+        return str(self.get_state_display())
+
+
+class BulkAction(models.Model):
+    """An action on many jobs or runs that the engine carries out in slices; the admin shows how far it is."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    action = models.CharField(_("action"), max_length=20)
+    ids = models.JSONField(default=list)
+    """What is still to be done: ids of jobs, or of runs."""
+    total = models.PositiveIntegerField(_("total"))
+    done = models.PositiveIntegerField(_("done"), default=0)
+    refused = models.PositiveIntegerField(_("refused"), default=0)
+    refusals = models.JSONField(default=list)
+    """The first of them: `[id, reason]`."""
+    user_id = models.CharField(max_length=255, blank=True)
+    requested_by = models.CharField(_("requested by"), max_length=150)
+    created_at = models.DateTimeField(_("asked for"), auto_now_add=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+
+    class Meta:
+        verbose_name = _("bulk action")
+        verbose_name_plural = _("bulk actions")
+        default_permissions = ("view",)
+        indexes = [models.Index(fields=["created_at"], name="scheduler_bulk_open", condition=Q(finished_at=None))]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.total}"
 
 
 class ServiceProcess(models.Model):
