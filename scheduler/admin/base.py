@@ -22,12 +22,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ..exceptions import SchedulerError
+from . import nav
+from .live import live
 from .text import harmless
+from .zones import in_viewers_zone
 
 M = TypeVar("M", bound=Model)
 Done = TypeVar("Done")
 MOST_REFUSALS_SHOWN = 10
-REFRESH_HEADER = "X-Scheduler-Refresh"
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin
@@ -43,6 +45,8 @@ class ConsoleAdmin(_ModelAdmin[M]):
     live_template: ClassVar[str] = ""
     """What the page of one object shows; it is also what the open page fetches to stay fresh."""
     page_actions: ClassVar[tuple[str, ...]] = ()
+    nav_page: ClassVar[str] = ""
+    """Where the console's navigation stands."""
     list_display_links = None
     empty_value_display = "–"
     list_per_page = 50
@@ -52,7 +56,7 @@ class ConsoleAdmin(_ModelAdmin[M]):
 
     class Media:
         css = {"all": ["scheduler/admin.css"]}
-        js = ["scheduler/live.js"]
+        js = ["scheduler/ticks.js", "scheduler/live.js"]
 
     def has_add_permission(self, request: HttpRequest, *unused: Any) -> bool:
         return False
@@ -74,6 +78,7 @@ class ConsoleAdmin(_ModelAdmin[M]):
 
     # -- the list ------------------------------------------------------------------------------------------------------
 
+    @in_viewers_zone
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         name, asked = self.opts.model_name, request.POST.get("action")
         if asked in (self.actions or ()) and asked not in self.get_actions(request):
@@ -81,19 +86,11 @@ class ConsoleAdmin(_ModelAdmin[M]):
         context = {
             "title": str(self.opts.verbose_name_plural).capitalize(),
             "empty_template": f"admin/scheduler/{name}/empty.html",
+            "nav_page": self.nav_page,
             **(extra_context or {}),
         }
         response = super().changelist_view(request, context)
-        return self.only_the_live_part(request, response, "admin/scheduler/live_list.html")
-
-    def only_the_live_part(self, request: HttpRequest, response: HttpResponse, template: str) -> HttpResponse:
-        """Answer a page that refreshes itself with what can have changed; messages stay for a page that shows them."""
-        if isinstance(response, TemplateResponse):
-            response["Vary"] = REFRESH_HEADER
-            response["Cache-Control"] = "no-store"
-            if REFRESH_HEADER in request.headers:
-                response.template_name = template
-        return response
+        return live(request, response, "admin/scheduler/live_list.html")
 
     def response_action(  # type: ignore[override]
         self, request: HttpRequest, queryset: QuerySet[M], **more: Any
@@ -124,6 +121,7 @@ class ConsoleAdmin(_ModelAdmin[M]):
         """Return what the page of one object shows besides its title and buttons."""
         raise NotImplementedError
 
+    @in_viewers_zone
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -142,6 +140,7 @@ class ConsoleAdmin(_ModelAdmin[M]):
             "original": found,
             "media": self.media,
             "title": harmless(found),
+            "nav_page": self.nav_page,
             "allowed": [name for name in self.page_actions if name in allowed],
             "list_url": self.list_url(),
             "history_url": self.url_of(found.pk, "history"),
@@ -150,7 +149,7 @@ class ConsoleAdmin(_ModelAdmin[M]):
             **(extra_context or {}),
         }
         response = TemplateResponse(request, "admin/scheduler/page.html", context)
-        return self.only_the_live_part(request, response, self.live_template)
+        return live(request, response, self.live_template)
 
     def _gone(self, request: HttpRequest, object_id: str) -> HttpResponse:
         text = _("There is no %(what)s “%(id)s”. It may have been deleted.")
@@ -214,8 +213,7 @@ class ConsoleAdmin(_ModelAdmin[M]):
 
     def may_view(self, request: HttpRequest, model: type[Model]) -> bool:
         """Whether the user may open the pages of another model of the app."""
-        name = model._meta.model_name
-        return self.may(request, f"view_{name}") or self.may(request, f"change_{name}")
+        return nav.may_view(request, str(model._meta.model_name))
 
 
 def asked_by(request: HttpRequest) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.formats import date_format
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -18,7 +19,7 @@ from ..triggers import describe, timezone_of, trigger_to_data, upcoming, warning
 from .badges import badge
 from .run_display import run_badge, run_length, run_why
 from .text import as_json, harmless
-from .times import LATE_AFTER, absolute, clock, duration, relative, time_tag
+from .times import LATE_AFTER, absolute, ago, clock, duration, time_tag
 
 FIRINGS = 5
 
@@ -60,7 +61,7 @@ def _schedule(job: ScheduledTask, state: str, now: datetime) -> dict[str, Any]:
             firings = [following, *upcoming(trigger, FIRINGS - 1, after=following, job_id=job.id)]
             zone = timezone_of(trigger)
             shown["firings"] = [
-                {"there": date_format(moment.astimezone(zone), "D Y-m-d H:i:s T"), "relative": relative(moment, now)}
+                {"there": date_format(moment.astimezone(zone), "D Y-m-d H:i:s T"), "relative": ago(moment, now)}
                 for moment in firings
             ]
     except SchedulerError as error:
@@ -72,8 +73,8 @@ def _next_run(job: ScheduledTask, state: str, now: datetime) -> str:
     moment = job.job.next_run_time
     if state == "scheduled" and moment is not None:
         if (now - moment).total_seconds() > LATE_AFTER:
-            return _("It is late: it was due %s.") % relative(moment, now)
-        return f"{relative(moment, now)} · {absolute(moment)}"
+            return format_html(_("It is late: it was due {}."), ago(moment, now))
+        return format_html("{} · {}", ago(moment, now), absolute(moment))
     return {
         "paused": _("None while it is paused."),
         "finished": _("None: its schedule has no more firings."),
@@ -165,7 +166,7 @@ def _row(run: TaskRun, url: str, now: datetime) -> dict[str, Any]:
         "url": url,
         "badge": run_badge(run),
         "scheduled": time_tag(run.scheduled_at, clock(run.scheduled_at, now)),
-        "ago": relative(run.scheduled_at, now),
+        "ago": ago(run.scheduled_at, now),
         "length": run_length(run, now),
         "worker": harmless(run.worker),
         "by": "" if run.requested_by == "schedule" else harmless(run.requested_by),

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -20,13 +21,14 @@ from ..exceptions import SchedulerError
 from ..jobs import restore_trigger, state_of
 from ..models import ScheduledTask, TaskRun
 from ..triggers import describe, timezone_of, trigger_to_data
+from . import zones
 from .badges import badge
 from .filters import JobSource, JobState, Queue, TaskName
 from .job_actions import JobActions
 from .job_page import job_overview
 from .run_display import HEAVY, run_badge, run_length
 from .text import dotted, first_line, harmless
-from .times import LATE_AFTER, relative, time_tag
+from .times import LATE_AFTER, ago
 
 FITTING_ACTIONS = {
     "scheduled": ("run_now", "pause", "remove"),
@@ -68,12 +70,17 @@ class JobAdmin(JobActions):
     search_help_text = gettext_lazy("Id, name, task or description")
     ordering = ("job_id",)
     live_template = "admin/scheduler/scheduledtask/job_live.html"
+    nav_page = "jobs"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ScheduledTask]:
         return super().get_queryset(request).select_related("job")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return JobList
+
+    def get_urls(self) -> list[URLPattern]:
+        more = [path("times/", self.admin_site.admin_view(zones.choose), name="scheduler_times")]
+        return more + super().get_urls()
 
     def page_context(self, request: HttpRequest, found: ScheduledTask) -> dict[str, Any]:
         runs = TaskRun.objects.filter(job_id=found.pk).order_by("-scheduled_at").defer(*HEAVY)[:20]
@@ -126,9 +133,9 @@ class JobAdmin(JobActions):
         if moment is None or state_of(job) != "scheduled":
             return "–"
         if (now - moment).total_seconds() > LATE_AFTER:
-            due = time_tag(moment, _("due %s") % relative(moment, now))
+            due = format_html(_("due {}"), ago(moment, now))
             return format_html('<span class="sched-error">{}</span><span class="sched-under">{}</span>', _("late"), due)
-        return time_tag(moment, relative(moment, now))
+        return ago(moment, now)
 
     @admin.display(description=gettext_lazy("last run"))
     def last_run(self, job: ScheduledTask) -> SafeString | str:
@@ -141,7 +148,7 @@ class JobAdmin(JobActions):
             '<a class="sched-plain" href="{}">{}</a><span class="sched-under">{}{}{}</span>',
             self.url_of(run.pk, of=TaskRun),
             run_badge(run),
-            time_tag(run.scheduled_at, relative(run.scheduled_at, now)),
+            ago(run.scheduled_at, now),
             " · " if length else "",
             length,
         )

@@ -44,6 +44,7 @@ class ProcessAdmin(ConsoleAdmin[ServiceProcess]):
     list_filter = (ProcessKind, ProcessSeen)
     ordering = ("-heartbeat_at",)
     actions = None
+    nav_page = "workers"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ServiceProcess]:
         return super().get_queryset(request).defer("tasks", "info")
@@ -69,22 +70,22 @@ class ProcessAdmin(ConsoleAdmin[ServiceProcess]):
 
     @admin.display(description=gettext_lazy("started"), ordering="started_at")
     def started(self, process: ServiceProcess) -> SafeString | str:
-        return times.time_tag(process.started_at, times.relative(process.started_at, clock.now()))
+        return times.ago(process.started_at, clock.now())
 
     @admin.display(description=gettext_lazy("heartbeat"), ordering="heartbeat_at")
     def heartbeat(self, process: ServiceProcess) -> SafeString | str:
         if process.stopped_at is not None:
             silent = (process.stopped_at - process.heartbeat_at).total_seconds() > longest_silence()
-            text = _("fell silent %s") if silent else _("stopped %s")
+            text = _("fell silent {}") if silent else _("stopped {}")
             moment = process.heartbeat_at if silent else process.stopped_at
-            return times.time_tag(moment, text % times.relative(moment, clock.now()))
-        return times.time_tag(process.heartbeat_at, times.relative(process.heartbeat_at, clock.now()))
+            return format_html(text, times.ago(moment, clock.now()))
+        return times.ago(process.heartbeat_at, clock.now())
 
     @admin.display(description=gettext_lazy("last pass"))
     def last_pass(self, process: ServiceProcess) -> SafeString | str:
         if process.last_pass_at is None:
             return "–"
-        return times.time_tag(process.last_pass_at, times.relative(process.last_pass_at, clock.now()))
+        return times.ago(process.last_pass_at, clock.now())
 
     @admin.display(description=gettext_lazy("queues"))
     def queue_names(self, process: ServiceProcess) -> str:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from ..models import State, TaskRun
 from .badges import badge
 from .text import first_line, harmless
-from .times import duration
+from .times import duration, elapsed
 
 HEAVY = ("args", "kwargs", "options", "result", "traceback")
 """Columns of a run that no list shows, and that may be large."""
@@ -22,21 +22,11 @@ def run_badge(run: TaskRun) -> SafeString:
     return badge(run.state, first_line(run.reason or run.exception))
 
 
-def run_seconds(run: TaskRun, now: datetime) -> float | None:
-    """Return how many seconds a run took, or has taken up to now; None where no worker has it."""
-    if run.state == State.RUNNING and run.started_at is not None:
-        return (now - run.started_at).total_seconds()
-    return run.duration
-
-
 def run_length(run: TaskRun, now: datetime) -> SafeString | str:
     """Return how long a run took; for one that runs, what has passed so far."""
-    seconds = run_seconds(run, now)
-    if seconds is None:
-        return ""
-    if run.state == State.RUNNING:
-        return format_html('<span class="sched-elapsed" title="{}">{}…</span>', _("so far"), duration(seconds))
-    return duration(seconds)
+    if run.state == State.RUNNING and run.started_at is not None:
+        return elapsed(run.started_at, now)
+    return duration(run.duration)
 
 
 def run_why(run: TaskRun) -> str:

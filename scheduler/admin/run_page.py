@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from celery import current_app
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from .. import conf
@@ -14,7 +15,7 @@ from ..models import State, TaskRun
 from .badges import icon
 from .run_display import run_badge, run_length, run_progress
 from .text import as_json, harmless
-from .times import absolute, duration, precise, relative
+from .times import absolute, duration, elapsed, precise, relative
 
 BEFORE_START = (State.PENDING, State.QUEUED, State.RETRYING)
 
@@ -81,7 +82,7 @@ def journey(run: TaskRun, now: datetime) -> list[dict[str, Any]]:
         current = [step for step in steps if step["reached"]][-1]
         since = before if before is not None and before <= now else None
         current["current"] = True
-        current["so_far"] = _("for %s") % duration((now - since).total_seconds()) if since else ""
+        current["so_far"] = format_html(_("for {}"), elapsed(since, now)) if since else ""
     return steps
 
 

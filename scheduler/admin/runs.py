@@ -63,6 +63,7 @@ class RunAdmin(ConsoleAdmin[TaskRun]):
     show_full_result_count = False
     actions = ("cancel", "run_again")
     live_template = "admin/scheduler/taskrun/run_live.html"
+    nav_page = "runs"
     page_actions = ("cancel", "run_again")
 
     def has_run_permission(self, request: HttpRequest) -> bool:
@@ -130,7 +131,7 @@ class RunAdmin(ConsoleAdmin[TaskRun]):
             '<a href="{}">{}</a><span class="sched-under">{}</span>',
             self.url_of(run.pk),
             times.time_tag(run.scheduled_at, times.clock(run.scheduled_at, now)),
-            by or times.relative(run.scheduled_at, now),
+            by or times.ago(run.scheduled_at, now),
         )
 
     @admin.display(description=gettext_lazy("ran"))

@@ -80,6 +80,34 @@ def clock(moment: datetime, now: datetime) -> str:
     return date_format(local, "Y-m-d H:i")
 
 
+def words(now: datetime) -> dict[str, str]:
+    """Return what ticks.js needs to count on in the same words: the patterns used above, and the server's clock."""
+    return {
+        "ms": _("%d ms"), "tenths": _("%.1f s"), "s": _("%d s"), "min": _("%d min"), "h": _("%d h"), "d": _("%d d"),
+        "now": _("now"), "ahead": _("in %s"), "ago": _("%s ago"), "clock": now.isoformat(),
+    }  # fmt: skip
+
+
+def ago(moment: datetime, now: datetime) -> SafeString:
+    """Return how far `moment` lies from `now`, as a <time> element that the browser counts on."""
+    return format_html(
+        '<time datetime="{}" title="{}" data-tick="relative">{}</time>',
+        moment.isoformat(),
+        absolute(moment),
+        relative(moment, now),
+    )
+
+
+def elapsed(since: datetime, now: datetime) -> SafeString:
+    """Return how long it is since an instant, as a <time> element that the browser counts on."""
+    return format_html(
+        '<time class="sched-elapsed" datetime="{}" title="{}" data-tick="elapsed">{}</time>',
+        since.isoformat(),
+        _("so far"),
+        duration((now - since).total_seconds()),
+    )
+
+
 def time_tag(moment: datetime | None, text: str) -> SafeString | str:
     """Return `text` as a <time> element that gives the exact instant on hover and to machines."""
     if moment is None:

@@ -106,7 +106,7 @@
     // -- polling ------------------------------------------------------------------------------------------------------
 
     function keepFresh(live, status) {
-        let timer = null, busy = false, paused = false, ended = false, updated = Date.now(), trouble = '';
+        let timer = null, busy = false, paused = false, ended = false, updated = Date.now(), trouble = '', etag = '';
         const text = status && status.querySelector('span'), button = status && status.querySelector('button');
 
         function moving() {
@@ -128,16 +128,20 @@
             const abort = new AbortController(), alarm = setTimeout(() => abort.abort(), PATIENCE);
             try {
                 const answer = await fetch(window.location.href, {
-                    headers: {'X-Scheduler-Refresh': 'yes'}, credentials: 'same-origin', redirect: 'manual',
+                    headers: {'X-Scheduler-Refresh': 'yes', ...(etag && {'If-None-Match': etag})}, credentials: 'same-origin', redirect: 'manual',
                     cache: 'no-store', signal: abort.signal
                 });
                 if (answer.type === 'opaqueredirect' || answer.status === 403 || answer.status === 404) {
                     ended = true;
                     trouble = status ? status.dataset.gone : '';
+                } else if (answer.status === 304) {
+                    updated = Date.now();
+                    trouble = '';
                 } else if (!answer.ok) {
                     throw new Error(answer.status);
                 } else {
                     show(await answer.text());
+                    etag = paused ? '' : answer.headers.get('ETag');
                 }
             } catch (error) {
                 trouble = status ? status.dataset.away : '';
@@ -156,6 +160,7 @@
             }
             if (!paused) {  // pressed while the answer was on its way
                 labelCells(fresh);
+                window.schedTick(fresh);
                 const old = live.querySelector('.sched-part');
                 morph(old, fresh);
                 countTicks();
@@ -185,6 +190,7 @@
             });
             setInterval(() => document.hidden || tell(), 1000);
         }
+        document.addEventListener('sched:refresh', refresh);
         document.addEventListener('visibilitychange', () => document.hidden ? clearTimeout(timer) : plan(0));
         tell();
         plan(moving() ? MOVING : IDLE);

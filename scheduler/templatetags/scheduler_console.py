@@ -1,0 +1,37 @@
+"""What every page of the console shows: the way to the others, and in which zone times are; web process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.template import Context
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+
+@register.inclusion_tag("admin/scheduler/nav.html", takes_context=True)
+def console_nav(context: Context, current: str) -> dict[str, Any]:
+    """Draw the console's navigation.
+
+    :param current: the page that it stands on: "dashboard", "jobs", "runs", "upcoming" or "workers"
+    """
+    from ..admin.nav import navigation
+
+    return navigation(context["request"], current)
+
+
+@register.simple_tag(takes_context=True)
+def console_script(context: Context, name: str) -> SafeString:
+    """Return the script element of one of the app's files, with the page's nonce where it has one.
+
+    The nonce is that of Django 6's Content-Security-Policy, or django-csp's.
+    """
+    nonce = context.get("csp_nonce") or getattr(context.get("request"), "csp_nonce", "")
+    source = static(f"scheduler/{name}")
+    if nonce:
+        return format_html('<script src="{}" nonce="{}" defer></script>', source, nonce)
+    return format_html('<script src="{}" defer></script>', source)
