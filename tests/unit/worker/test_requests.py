@@ -1,0 +1,38 @@
+"""What a worker's main process holds of a message whose acknowledgement failed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from celery import current_app
+from kombu import Connection
+
+from scheduler.arguments import registered_tasks
+from scheduler.worker.requests import TrackedRequest
+from tests.servers import Valkey
+
+
+def test_a_message_whose_acknowledgement_failed_gives_its_place_in_the_prefetch_window_back(tmp_path: Path) -> None:
+    server = Valkey(tmp_path)
+    server.start()
+    try:
+        with Connection(server.url, transport_options={"socket_connect_timeout": 1}) as connection:
+            channel = connection.default_channel
+            channel.basic_qos(0, 1, False)
+            queue = current_app.amqp.queues["default"](channel)
+            queue.declare()
+            with current_app.amqp.Producer(channel) as producer:
+                current_app.send_task("tasks.print_time", producer=producer, queue="default", retry=False)
+            message = queue.get()
+            assert not channel.qos.can_consume()
+            server.kill()
+            errors = connection.connection_errors + connection.channel_errors
+            request = TrackedRequest(
+                message, app=current_app, task=registered_tasks()["tasks.print_time"], on_ack=message.ack_log_error,
+                connection_errors=errors,
+            )  # fmt: skip
+            request.acknowledge()
+            assert not message.acknowledged
+            assert channel.qos.can_consume()
+    finally:
+        server.stop()
