@@ -45,7 +45,7 @@ def check_health(*, ask_broker: bool = True) -> list[Problem]:
     """
     connection = connections[DEFAULT_DB_ALIAS]
     try:
-        with reach.limited(connection, DATABASE_SECONDS):
+        with reach.limited(connection, DATABASE_SECONDS, keeps_limits=False):
             problems = _schedulers() + _overdue() + _workers() + _broken()
     except Error as error:
         if not connection.in_atomic_block:

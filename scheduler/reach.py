@@ -27,6 +27,8 @@ UNDEFINED_TABLE = "42P01"
 """PostgreSQL's code for it (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
 CONNECT_SECONDS = 10
 LOOK_SECONDS = 0.5
+IDLE_SECONDS = 8
+"""What a transaction of ours that says nothing gets before PostgreSQL ends it, and with it its locks."""
 
 
 class _Watched:
@@ -74,12 +76,15 @@ def _cut(connection: BaseDatabaseWrapper) -> None:
 
 
 @contextmanager
-def limited(connection: BaseDatabaseWrapper, seconds: float | None = None) -> Iterator[None]:
+def limited(
+    connection: BaseDatabaseWrapper, seconds: float | None = None, *, keeps_limits: bool = True
+) -> Iterator[None]:
     """Give each answer of the database so long; then the connection is cut, and who waits gets an OperationalError.
 
     SQLite, a file without a socket, limits waiting by its own `timeout`.
 
     :param seconds: by default the setting `DATABASE_TIMEOUT`
+    :param keeps_limits: whether the connection is ours alone, so that the server may be told of limits that last
     """
     if connection.vendor != "postgresql":
         yield
@@ -99,6 +104,8 @@ def limited(connection: BaseDatabaseWrapper, seconds: float | None = None) -> It
     try:
         connection.close_if_health_check_failed()  # a question of Django's own that passes no wrapper
         _connect(connection, min(seconds, CONNECT_SECONDS))
+        if keeps_limits:
+            _limit_the_server(connection, seconds)
         with connection.execute_wrapper(ask):
             yield
     finally:
@@ -117,6 +124,24 @@ def _connect(connection: BaseDatabaseWrapper, seconds: float) -> None:
         connection.ensure_connection()
     finally:
         connection.settings_dict = settings
+
+
+def _limit_the_server(connection: BaseDatabaseWrapper, seconds: float) -> None:
+    """Have PostgreSQL give up, too, what this process may not be able to take back: once for each connection.
+
+    Behind a dropped route, or of a stopped process, it never learns that the other side is gone: a transaction would
+    hold its locks for hours, and each statement that waits for them and was given up here would wait on there.
+    """
+    session: Any = connection.connection
+    if getattr(session, "limits_are_set", False):
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('idle_in_transaction_session_timeout', %s, false),"
+            " set_config('lock_timeout', %s, false)",  # sooner than `seconds`, so that it is the server that gives up
+            [str(int(IDLE_SECONDS * 1000)), str(int(seconds * 750))],
+        )
+    session.limits_are_set = True
 
 
 def lacks_table(error: BaseException) -> bool:

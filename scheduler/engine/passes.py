@@ -14,7 +14,7 @@ from django_apscheduler.models import DjangoJob
 
 from .. import conf, jobs, jobstore, runs, triggers
 from ..arguments import KnownTasks
-from ..db import OUTAGE, execute, write_transaction
+from ..db import OUTAGE, write_transaction
 from ..exceptions import PlanningError, SchedulerError
 from ..models import LIVE, Overlap, ScheduledTask, State, TaskRun
 from .planning import Action, Firing, Live, Plan, Policy, plan
@@ -63,10 +63,7 @@ def plan_due(now: datetime, known: KnownTasks, *, limit: int) -> Planned:
     A job that can't be planned is set aside with its reason and costs only itself.
     """
     planned = Planned()
-    with write_transaction() as connection:
-        if connection.vendor == "postgresql":
-            # A process that is stopped in here must not hold its jobs' rows for ever.
-            execute(connection, "SELECT set_config('idle_in_transaction_session_timeout', '8000', true)")
+    with write_transaction():
         rows = jobstore.claim_due(now, limit)
         planned.more = len(rows) == limit
         if not rows:
@@ -128,8 +125,10 @@ def _plan_rows(
             if job.removed_at is not None or job.paused_at is not None:
                 batch.moves.append((row.id, None))
                 continue
-            due = row.next_run_time
-            _collect(batch, job, row, plan_one(job, row, due, live.get(row.id, Live()), known, now))
+            made = plan_one(job, row, row.next_run_time, live.get(row.id, Live()), known, now)
+            if made.replace and not _may_replace(row.id):
+                continue  # somebody holds a run that is to be cancelled: the job stays due, and the others go on
+            _collect(batch, job, row, made)
         except SchedulerError as error:
             set_aside(row, job, str(error))
     for job_id in batch.replaced:
@@ -137,6 +136,12 @@ def _plan_rows(
     inserted = runs.insert(batch.runs)
     jobstore.advance(batch.moves)
     planned.new += [run for run in inserted if run.state == State.PENDING and not run.waiting]
+
+
+def _may_replace(job_id: str) -> bool:
+    """Lock the live runs of a job; return whether all of them could be locked."""
+    live = TaskRun.objects.filter(job_id=job_id, state__in=LIVE)
+    return runs.unheld(live).count() == live.count()
 
 
 def _plan_alone(
@@ -237,4 +242,4 @@ def _release_job(job_id: str, now: datetime) -> int:
             return 0
         chosen = TaskRun.objects.filter(job_id=job_id, waiting=True, state=State.PENDING).order_by("scheduled_at")
         ids = list(chosen.values_list("id", flat=True)[:free])
-        return TaskRun.objects.filter(id__in=ids, waiting=True).update(waiting=False, publish_at=now)
+        return runs.unheld(TaskRun.objects.filter(id__in=ids, waiting=True)).update(waiting=False, publish_at=now)

@@ -8,12 +8,12 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Q
 from django_apscheduler.models import DjangoJob
 
 from .. import clock, conf, processes, runs
 from ..arguments import KnownTasks
+from ..db import write_transaction
 from ..exceptions import SchedulerError
 from ..models import ScheduledTask, ServiceProcess, State, TaskRun
 from . import broker
@@ -48,7 +48,11 @@ def give_up_lost_runs() -> int:
     lost = TaskRun.objects.filter(stopped | never_seen, state=State.RUNNING)
     ended = 0
     for run in lost:
-        if runs.lose(connections[DEFAULT_DB_ALIAS], run, f"Its worker {run.worker} died"):
+        with write_transaction() as connection:
+            if not runs.unheld(lost.filter(id=run.id)).exists():
+                continue  # it has moved on, or somebody holds its row: the next round sees
+            given_up = runs.lose(connection, run, f"Its worker {run.worker} died")
+        if given_up:
             logger.warning("Run %s of job %s: its worker %s died", run.id, run.job_id, run.worker)
             ended += 1
     return ended

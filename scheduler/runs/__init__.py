@@ -11,7 +11,7 @@ from .births import firing_id, insert, new_run
 from .endings import Outcome, end, finish, lose
 from .people import cancel, get, retry
 from .sending import mark_queued, refuse, republish, take_unpublished
-from .statements import NOT_STARTED
+from .statements import NOT_STARTED, unheld
 
 __all__ = [
     "NOT_STARTED",
@@ -33,4 +33,5 @@ __all__ = [
     "republish",
     "retry",
     "take_unpublished",
+    "unheld",
 ]

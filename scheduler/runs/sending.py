@@ -12,7 +12,7 @@ from .. import clock, conf
 from ..db import write_transaction
 from ..models import UNPUBLISHED, State, TaskRun
 from .endings import Outcome, end
-from .statements import NOT_STARTED
+from .statements import NOT_STARTED, unheld
 
 
 def take_unpublished(now: datetime, limit: int) -> list[TaskRun]:
@@ -34,23 +34,26 @@ def mark_queued(runs: Iterable[TaskRun], *, at: datetime) -> None:
 
     :param at: an instant before the first was sent, for a worker may have one before this is written
     """
-    skip_locked = connections[DEFAULT_DB_ALIAS].features.has_select_for_update_skip_locked
     for attempt in {run.attempt for run in runs}:
         ids = [run.id for run in runs if run.attempt == attempt]
         sent = TaskRun.objects.filter(id__in=ids, state__in=UNPUBLISHED, attempt=attempt)
-        if skip_locked:  # whoever holds a row of the batch must not hold up the rest: that run is just sent again
-            sent = TaskRun.objects.filter(id__in=sent.select_for_update(skip_locked=True).values("id"))
-        with transaction.atomic():
-            sent.update(state=State.QUEUED, queued_at=at, publish_at=None)
+        with transaction.atomic():  # a run whose row is held is just sent again
+            unheld(sent).update(state=State.QUEUED, queued_at=at, publish_at=None)
 
 
 def republish(ids: Iterable[uuid.UUID], *, queued_before: datetime) -> int:
     """Plan queued runs whose messages the broker lost for publishing again; return how many."""
-    return TaskRun.objects.filter(id__in=ids, state=State.QUEUED, queued_at__lt=queued_before).update(
-        state=State.PENDING, publish_at=clock.now()
-    )
+    lost = TaskRun.objects.filter(id__in=ids, state=State.QUEUED, queued_at__lt=queued_before)
+    with write_transaction():
+        return unheld(lost).update(state=State.PENDING, publish_at=clock.now())
 
 
 def refuse(run: TaskRun, outcome: Outcome) -> bool:
-    """End a run that never got to a worker: its message can't be sent, or nothing knows its task."""
-    return end(connections[DEFAULT_DB_ALIAS], str(run.id), outcome, states=NOT_STARTED, attempt=run.attempt)
+    """End a run that never got to a worker: its message can't be sent, nothing knows its task, or it has expired.
+
+    :return: whether it has ended; False where it has moved on, or somebody holds its row
+    """
+    with write_transaction():
+        if not unheld(TaskRun.objects.filter(id=run.id)).exists():
+            return False
+        return end(connections[DEFAULT_DB_ALIAS], str(run.id), outcome, states=NOT_STARTED, attempt=run.attempt)

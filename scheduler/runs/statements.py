@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import QuerySet
 
 from ..models import State, TaskRun
 
@@ -25,6 +27,16 @@ def guard(
     if process is not None:
         condition, values = condition + " AND process = %s", [*values, adapt(process)]
     return condition, values
+
+
+def unheld(runs: QuerySet[TaskRun]) -> QuerySet[TaskRun]:
+    """Return those of `runs` whose rows nobody else has locked, locking them: one that is held holds up no other.
+
+    Call it inside a transaction. SQLite has no locks of rows.
+    """
+    if not connections[DEFAULT_DB_ALIAS].features.has_select_for_update_skip_locked:
+        return runs
+    return TaskRun.objects.filter(id__in=runs.select_for_update(skip_locked=True).values("id"))
 
 
 def marks(values: Sequence[Any]) -> str:

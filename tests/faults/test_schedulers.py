@@ -14,7 +14,7 @@ import pytest
 from django.db import connection
 from django_apscheduler.models import DjangoJob
 
-from scheduler import add_job, clock, runs
+from scheduler import add_job, clock, reach, runs
 from scheduler.arguments import KnownTasks
 from scheduler.engine.passes import plan_due
 from scheduler.models import State, TaskRun
@@ -95,8 +95,9 @@ def stopped_child(work: Callable[[], None]) -> Iterator[int]:
 
 def one_pass(later: timedelta = timedelta()) -> None:
     publisher = Publisher(5)
-    publish(publisher, plan_due(clock.now(), KnownTasks(), limit=500).new)
-    publish(publisher, runs.take_unpublished(clock.now() + later, 500))
+    with reach.limited(connection):
+        publish(publisher, plan_due(clock.now(), KnownTasks(), limit=500).new)
+        publish(publisher, runs.take_unpublished(clock.now() + later, 500))
     publisher.close()
 
 
