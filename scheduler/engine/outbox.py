@@ -74,11 +74,12 @@ class Outbox:
 
     def stop(self, timeout: float) -> None:
         """Publish what is in line, for `timeout` seconds at most; the rest is pending and goes out later."""
+        deadline = time.monotonic() + timeout
         try:
             self._batches.put(None, timeout=timeout)
         except queue.Full:
             return
-        self._thread.join(timeout)
+        self._thread.join(deadline - time.monotonic())
 
     def _loop(self) -> None:
         while (batch := self._batches.get()) is not None:

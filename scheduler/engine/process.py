@@ -17,7 +17,7 @@ from .schedulers import BlockingScheduler
 
 logger = logging.getLogger(__name__)
 
-LONGEST_END = 4.5
+LONGEST_END = 4.0
 """Seconds after which a process that was told to stop leaves as if it had been killed, which loses nothing."""
 
 

@@ -35,7 +35,7 @@ from .planning import Action
 logger = logging.getLogger(__name__)
 
 EVENTS = {Action.SKIP: EVENT_JOB_MAX_INSTANCES, Action.FIRE: EVENT_JOB_SUBMITTED, Action.WAIT: EVENT_JOB_SUBMITTED}
-STOP_SECONDS = 3.0
+STOP_SECONDS = 2.0
 PASS_SECONDS = 0.5
 """Time after which a pass leaves what is still due to the next one, and says that it lives."""
 HELD_SECONDS = 0.05
