@@ -17,6 +17,7 @@ from django.core.exceptions import AppRegistryNotReady, ImproperlyConfigured
 from . import conf
 from .exceptions import InvalidInput, UnknownTask
 from .models import ServiceProcess
+from .secrets import mask, mask_arguments
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +158,10 @@ def _as_json(field: str, value: Any) -> Any:
         raise InvalidInput(field, type(value).__name__, "is nested too deeply", "Pass a flatter value.") from None
     except (TypeError, ValueError) as error:
         raise InvalidInput(
-            field, value, f"can't be stored as JSON ({error})", "Pass strings, numbers, booleans, lists and dicts."
+            field,
+            mask(value),
+            f"can't be stored as JSON ({error})",
+            "Pass strings, numbers, booleans, lists and dicts.",
         ) from None
     most = conf.get("MAX_ARGUMENT_BYTES")
     if len(encoded) > most:
@@ -191,7 +195,8 @@ def _check_signature(task: Task, args: list[Any], kwargs: dict[str, Any]) -> Non
     try:
         signature.bind(*args, **kwargs)
     except TypeError as error:
-        field, given = ("kwargs", kwargs) if kwargs else ("args", args)
+        shown_args, shown_kwargs = mask_arguments(task.name, args, kwargs)
+        field, given = ("kwargs", shown_kwargs) if kwargs else ("args", shown_args)
         problem = f"doesn't fit {task.name}: {error}" + ("" if given else " (no arguments were given)")
         raise InvalidInput(field, given, problem, f"It takes {_readable(task, signature)}.") from None
 

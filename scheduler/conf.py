@@ -66,7 +66,11 @@ SETTINGS: dict[str, Setting] = {
     "MAX_ARGUMENT_BYTES": Setting(65_536, _whole(256), "bytes", "size of a job's arguments as JSON"),
     "MAX_RESULT_BYTES": Setting(65_536, _whole(256), "bytes", "size of a stored result as JSON"),
     "MAX_TRACEBACK_CHARS": Setting(65_536, _whole(256), "characters", "length of a stored traceback"),
+    "MAX_LOG_BYTES": Setting(1_000_000, _whole(0), "bytes", "size of what is kept of a run's log; 0 keeps none"),
     "MAX_CATCH_UP": Setting(100, _whole(1), "a whole number from 1", "runs that catch_up='all' makes up for at most"),
+    "SECRET_NAMES": Setting(
+        [], _names, "a list of names", "arguments that are masked where they are shown, besides those that look secret"
+    ),
     # retention
     "RETENTION_DAYS": Setting(30, _number(0), "days", "age at which `manage.py prune` deletes a finished run"),
     "RETENTION_RUNS": Setting(100, _whole(0), "a whole number", "newest runs of each job that are always kept"),

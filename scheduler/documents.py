@@ -15,6 +15,7 @@ from . import triggers
 from .exceptions import SchedulerError
 from .jobs import JobState, restore_trigger, state_of
 from .models import ScheduledTask, TaskRun
+from .secrets import mask, mask_arguments
 
 HEAVY = ("args", "kwargs", "options", "result", "exception", "traceback", "progress")
 """Columns of a run that a job's document does not show, and that may be large."""
@@ -60,7 +61,7 @@ def job_document(job: ScheduledTask) -> dict[str, Any]:
 
 
 def job_documents(jobs: Iterable[ScheduledTask]) -> list[dict[str, Any]]:
-    """Return jobs as JSON values, with one query for all their last runs.
+    """Return jobs as JSON values, their secrets masked, with one query for all their last runs.
 
     :param jobs: as loaded with `select_related("job")`
     """
@@ -72,11 +73,12 @@ def job_documents(jobs: Iterable[ScheduledTask]) -> list[dict[str, Any]]:
 def _job(job: ScheduledTask, last_run: TaskRun | None) -> dict[str, Any]:
     trigger = readable_trigger(job)
     zone = None if trigger is None else triggers.timezone_of(trigger)
+    args, kwargs = mask_arguments(job.task, job.args, job.kwargs)
     return {
         "id": job.id,
         "task": job.task,
-        "args": job.args,
-        "kwargs": job.kwargs,
+        "args": args,
+        "kwargs": kwargs,
         "queue": queue_name(job.queue),
         "trigger": None if trigger is None else triggers.trigger_to_data(trigger),
         "schedule": "" if trigger is None else triggers.describe(trigger),
@@ -98,7 +100,8 @@ def _last_run(run: TaskRun, zone: tzinfo | None) -> dict[str, Any]:
 
 
 def run_document(run: TaskRun) -> dict[str, Any]:
-    """Return a run as JSON values; times are in the project's TIME_ZONE, durations in seconds."""
+    """Return a run as JSON values, its secrets masked; times are in the project's TIME_ZONE, durations in seconds."""
+    args, kwargs = mask_arguments(run.task, run.args, run.kwargs)
     return {
         "id": str(run.id),
         "job_id": run.job_id,
@@ -114,9 +117,9 @@ def run_document(run: TaskRun) -> dict[str, Any]:
         "worker": run.worker,
         "queue": queue_name(run.queue),
         "attempt": run.attempt,
-        "args": run.args,
-        "kwargs": run.kwargs,
-        "result": run.result,
+        "args": args,
+        "kwargs": kwargs,
+        "result": mask(run.result),
         "exception": run.exception,
         "traceback": run.traceback,
         "progress": run.progress,

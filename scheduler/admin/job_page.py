@@ -15,6 +15,7 @@ from ..documents import queue_name
 from ..exceptions import SchedulerError
 from ..jobs import restore_trigger, state_of
 from ..models import CatchUp, OnLost, Overlap, ScheduledTask, Source, TaskRun
+from ..secrets import mask_arguments
 from ..triggers import describe, timezone_of, trigger_to_data, upcoming, warnings
 from .badges import badge
 from .run_display import run_badge, run_length, run_why
@@ -30,6 +31,7 @@ def job_overview(job: ScheduledTask, runs: list[tuple[TaskRun, str]] | None, now
     :param runs: the last runs with the addresses of their pages, or None where the user may not see any
     """
     state = state_of(job)
+    args, kwargs = mask_arguments(job.task, job.args, job.kwargs)
     return {
         "state": state,
         "badge": badge(state),
@@ -39,8 +41,8 @@ def job_overview(job: ScheduledTask, runs: list[tuple[TaskRun, str]] | None, now
         "next_run": _next_run(job, state, now),
         "facts": _facts(job),
         "policies": _policies(job),
-        "args": as_json(job.args) if job.args else "",
-        "kwargs": as_json(job.kwargs) if job.kwargs else "",
+        "args": as_json(args) if args else "",
+        "kwargs": as_json(kwargs) if kwargs else "",
         "description": harmless(job.description),
         "runs": None if runs is None else [_row(run, url, now) for run, url in runs],
         "moving": bool(runs) and any(run.is_live for run, _url in runs or ()),

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from .. import conf
 from ..documents import queue_name
 from ..models import State, TaskRun
+from ..secrets import mask, mask_arguments
 from .badges import icon
 from .run_display import run_badge, run_length, run_progress
 from .text import as_json, harmless
@@ -22,6 +23,7 @@ BEFORE_START = (State.PENDING, State.QUEUED, State.RETRYING)
 
 def run_overview(run: TaskRun, now: datetime) -> dict[str, Any]:
     """Return what the template of the run page shows."""
+    args, kwargs = mask_arguments(run.task, run.args, run.kwargs)
     return {
         "badge": run_badge(run),
         "run_id": str(run.pk),
@@ -31,9 +33,9 @@ def run_overview(run: TaskRun, now: datetime) -> dict[str, Any]:
         "facts": _facts(run),
         "reason": harmless(run.reason),
         "cancelling": _cancelling(run, now),
-        "args": as_json(run.args) if run.args else "",
-        "kwargs": as_json(run.kwargs) if run.kwargs else "",
-        "result": "" if run.result is None else as_json(run.result),
+        "args": as_json(args) if args else "",
+        "kwargs": as_json(kwargs) if kwargs else "",
+        "result": "" if run.result is None else as_json(mask(run.result)),
         "no_result": run.state == State.SUCCESS and run.result is None,
         "exception": harmless(run.exception),
         "traceback": harmless(run.traceback),

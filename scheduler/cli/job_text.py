@@ -10,6 +10,7 @@ from typing import Any
 from .. import clock, options, triggers
 from ..documents import last_runs, queue_name, readable_trigger, shown_state
 from ..models import ScheduledTask, TaskRun
+from ..secrets import mask_arguments
 from .queries import next_firings
 from .tables import fields, length, moment, table
 
@@ -45,7 +46,8 @@ def took(seconds: float | None) -> str:
 
 
 def job_text(job: ScheduledTask) -> str:
-    """Return everything about a job, times in the zone of its schedule."""
+    """Return everything about a job, its secrets masked, times in the zone of its schedule."""
+    args, kwargs = mask_arguments(job.task, job.args, job.kwargs)
     trigger = readable_trigger(job)
     zone = None if trigger is None else triggers.timezone_of(trigger)
     run = last_runs([job.id]).get(job.id)
@@ -55,8 +57,8 @@ def job_text(job: ScheduledTask) -> str:
         ("state", shown_state(job)),
         ("reason", job.broken_reason),
         ("task", job.task),
-        ("args", as_json(job.args) if job.args else ""),
-        ("kwargs", as_json(job.kwargs) if job.kwargs else ""),
+        ("args", as_json(args) if args else ""),
+        ("kwargs", as_json(kwargs) if kwargs else ""),
         ("schedule", "" if trigger is None else f"{triggers.describe(trigger)} ({zone})"),
         ("next run", moment(job.job.next_run_time, zone)),
         ("last run", "" if run is None else f"{_in_short(run)}, {moment(run.scheduled_at, zone)}, {run.id}"),

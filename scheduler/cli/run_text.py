@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ..documents import queue_name
 from ..models import TaskRun
+from ..secrets import mask, mask_arguments
 from .job_text import as_json, took
 from .tables import fields, moment, short_moment, table, zone_name
 
@@ -21,14 +22,15 @@ def run_table(runs: Sequence[TaskRun]) -> str:
 
 
 def run_text(run: TaskRun) -> str:
-    """Return everything about a run, times in the project's TIME_ZONE; the traceback comes last."""
+    """Return everything about a run, times in the project's TIME_ZONE, its secrets masked; the traceback comes last."""
+    args, kwargs = mask_arguments(run.task, run.args, run.kwargs)
     text = fields(
         [
             ("id", str(run.id)),
             ("job", run.job_id),
             ("task", run.task),
-            ("args", as_json(run.args) if run.args else ""),
-            ("kwargs", as_json(run.kwargs) if run.kwargs else ""),
+            ("args", as_json(args) if args else ""),
+            ("kwargs", as_json(kwargs) if kwargs else ""),
             ("state", run.state),
             ("reason", run.reason or (WAITS if run.waiting else "")),
             ("requested by", run.requested_by),
@@ -42,7 +44,7 @@ def run_text(run: TaskRun) -> str:
             ("queue", queue_name(run.queue)),
             ("attempt", str(run.attempt) if run.attempt > 1 else ""),
             ("progress", _progress(run)),
-            ("result", "" if run.result is None else as_json(run.result)),
+            ("result", "" if run.result is None else as_json(mask(run.result))),
             ("exception", run.exception),
         ]
     )

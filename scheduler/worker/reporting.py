@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
 import traceback as traceback_module
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -66,7 +67,7 @@ def begin(run_id: str, number: int, task: str) -> Attempt | None:
     if claim is None:
         logger.info("Run %s, attempt %d: not claimed (a duplicate, or it has ended)", run_id, number)
         return None
-    _current.attempt = attempt = Attempt(run_id, number, claim)
+    _current.attempt = attempt = Attempt(run_id, number, task, claim)
     return attempt
 
 
@@ -95,14 +96,20 @@ def progress(current: float, total: float | None = None, text: str = "") -> None
 class Attempt:
     """A claimed attempt, and how to end it. Every end is written once; a second one finds its guard closed."""
 
-    def __init__(self, run_id: str, number: int, claim: Claim) -> None:
-        self.run_id, self.number, self.claim = run_id, number, claim
+    def __init__(self, run_id: str, number: int, task: str, claim: Claim) -> None:
+        self.run_id, self.number, self.task, self.claim = run_id, number, task, claim
         self.planned_retry: Any = None
         self.may_hand_over = False
         """Whether the main process takes an outcome that the database can't be told now."""
         self.untold: Outcome | None = None
         self.reporter = ProgressReporter(run_id, number)
-        self._started = time.monotonic()
+
+    @cached_property
+    def conceal(self) -> Callable[[str], str]:
+        """Masks the values of the run's secret arguments in a text; made when the first text comes."""
+        from ..secrets import concealer
+
+        return concealer(self.task, self.claim.args, self.claim.kwargs)
 
     def succeed(self, result: Any) -> None:
         """The body returned `result`."""
@@ -117,7 +124,7 @@ class Attempt:
         """The body raised `error`; a soft time limit and a cancellation have states of their own."""
         from ..models import State
 
-        told = {"exception": _line(error), "traceback": _traceback(info, error)}
+        told = {"exception": self.conceal(_line(error)), "traceback": self.conceal(_traceback(info, error))}
         if isinstance(error, SoftTimeLimitExceeded):
             self._end(State.TIMEOUT, reason="The soft time limit ended it", **told)
         elif isinstance(error, TaskCancelled):
@@ -132,7 +139,7 @@ class Attempt:
         if celery_state == "IGNORED":
             self._end(State.SUCCESS, reason="The task ended itself with Ignore, or replaced itself by another")
         else:
-            self._end(State.FAILURE, reason="The task rejected its message", exception=_line(error))
+            self._end(State.FAILURE, reason="The task rejected its message", exception=self.conceal(_line(error)))
 
     def retry(self, *, at: datetime | timedelta, error: Any, info: Any, args: Any = None, kwargs: Any = None) -> None:
         """The task asked to be tried again `at` an instant or after a delay."""
@@ -142,11 +149,12 @@ class Attempt:
         due = at if isinstance(at, datetime) else clock.now() + at
         if due.tzinfo is None:
             due = due.astimezone()
+        exception = self.conceal(_line(error)) if error else ""
         self._end(
             State.RETRYING,
-            reason=f"Attempt {self.number} asked to be tried again" + (f": {_line(error)}" if error else ""),
-            exception=_line(error) if error else "",
-            traceback=_traceback(info, error) if error else "",
+            reason=f"Attempt {self.number} asked to be tried again" + (f": {exception}" if error else ""),
+            exception=exception,
+            traceback=self.conceal(_traceback(info, error)) if error else "",
             retry_at=due,
             retry_args=None if args == self.claim.args else args,
             retry_kwargs=None if kwargs == self.claim.kwargs else kwargs,

@@ -247,3 +247,12 @@ def read_request(*args: Any) -> dict[str, Any]:
         "time_limits": list(request.timelimit or ()),
         "priority": request.delivery_info.get("priority"),
     }
+
+
+@shared_task
+def log_in(user: str, password: str = "", *tokens: str, options: Any = None) -> dict[str, str]:
+    """Takes secrets by position and by name, and is as careless with them as tasks are."""
+    print(f"{user} logs in with {password!r}")
+    if user == "nobody":
+        raise PermissionError(f"{password} is wrong")
+    return {"user": user, "session_token": f"for {user}"}

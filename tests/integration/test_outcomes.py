@@ -81,6 +81,7 @@ TOGETHER: dict[str, tuple[str, list[Any], dict[str, Any]]] = {
     "fail-hugely": ("fail_hugely", [], {}),
     "fail-with-nul": ("fail_with_nul", [], {}),
     "fail-unspeakably": ("fail_unspeakably", [], {}),
+    "log-in": ("log_in", ["nobody", "hunter2"], {}),
     "roll-back": ("roll_back", [], {}),
     "replace-itself": ("replace_itself", [LEDGER], {}),
     "close-connections": ("close_connections", [], {}),
@@ -113,6 +114,14 @@ def test_a_task_that_raises_fails_with_exception_and_traceback(stage: Stage) -> 
     assert row.status == "Error!"
     assert row.exception == "ValueError: no such file"
     assert "raise ValueError(text)" in row.traceback
+
+
+def test_an_exception_does_not_tell_secret_arguments(stage: Stage) -> None:
+    run = stage.ended("log-in")
+    assert run.exception == "PermissionError: ***** is wrong"
+    assert "raise PermissionError(" in run.traceback
+    assert "hunter2" not in run.traceback
+    assert "hunter2" not in str(execution_of(run).__dict__)
 
 
 def test_a_tasks_own_retries_are_attempts_of_one_run(stage: Stage) -> None:
