@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -10,6 +11,9 @@ from django.core.serializers.json import DjangoJSONEncoder
 EXCEPTION_CHARS = 10_000
 LIBRARY_EXCEPTION_CHARS = 1_000  # django-apscheduler's column
 CUT = "… (cut)"
+
+TERMINAL_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
+"""CSI, OSC and two-character escape sequences (ECMA-48, sections 5.3–5.6)."""
 
 
 def clean(text: str, limit: int) -> str:

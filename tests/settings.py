@@ -17,6 +17,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     **CELERY_BROKER_TRANSPORT_OPTIONS,
     **json.loads(os.environ.get("TEST_BROKER_OPTIONS", "{}")),
 }
+CELERY_WORKER_REDIRECT_STDOUTS = os.environ.get("TEST_REDIRECT", "yes") == "yes"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 

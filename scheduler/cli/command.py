@@ -76,6 +76,16 @@ class ToolCommand(BaseCommand):
             self.stdout.write(printable(text(), _encoding(self.stdout)))
         self.stdout.flush()
 
+    def pour(self, parts: Iterator[str], *, nothing: str) -> None:
+        """Print a text as it comes, whole lines in each part; where none comes, say so beside the output."""
+        empty = True
+        for part in parts:
+            self.stdout.write(printable(part, _encoding(self.stdout)), ending="")
+            empty = False
+        self.stdout.flush()
+        if empty:
+            self.complain(nothing)
+
     def warn(self, text: str) -> None:
         """Print a warning where it does not disturb the document."""
         self.stderr.write(printable(f"Warning: {text}", _encoding(self.stderr)), self.style.WARNING)

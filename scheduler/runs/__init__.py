@@ -9,6 +9,7 @@ from __future__ import annotations
 from .attempts import Claim, claim, claimed_before, report_progress
 from .births import firing_id, insert, new_run
 from .endings import Outcome, end, finish, lose
+from .logs import Piece, log_end, read_log, whole_log
 from .people import cancel, get, retry
 from .sending import mark_queued, refuse, republish, take_unpublished
 from .statements import NOT_STARTED, unheld
@@ -17,6 +18,7 @@ __all__ = [
     "NOT_STARTED",
     "Claim",
     "Outcome",
+    "Piece",
     "cancel",
     "claim",
     "claimed_before",
@@ -25,13 +27,16 @@ __all__ = [
     "firing_id",
     "get",
     "insert",
+    "log_end",
     "lose",
     "mark_queued",
     "new_run",
+    "read_log",
     "refuse",
     "report_progress",
     "republish",
     "retry",
     "take_unpublished",
     "unheld",
+    "whole_log",
 ]

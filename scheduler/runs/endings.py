@@ -14,12 +14,13 @@ from .. import clock, conf, executions
 from ..db import execute, write_transaction
 from ..models import State, TaskRun
 from ..texts import EXCEPTION_CHARS, clean, clean_end, to_json
+from .logs import Piece, append
 from .statements import TABLE, adapter, aware, guard
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt ended. `result` and `progress` are JSON texts, ready for the database."""
+    """How an attempt ended. `result` and `progress` are JSON texts, ready for the database; `log` is the log's rest."""
 
     state: State
     reason: str = ""
@@ -31,6 +32,7 @@ class Outcome:
     retry_args: list[Any] | None = None
     retry_kwargs: dict[str, Any] | None = None
     own_retry: bool = True
+    log: tuple[Piece, ...] = ()
     ended_at: datetime = field(default_factory=clock.now)
 
 
@@ -60,6 +62,8 @@ def end(
     exception = clean(outcome.exception, EXCEPTION_CHARS)
     reason = clean(outcome.reason, EXCEPTION_CHARS)
     with write_transaction(connection):
+        if attempt is not None:
+            append(connection, run_id, attempt, outcome.log)
         rows = execute(
             connection,
             f"UPDATE {TABLE} SET state = %s, reason = CASE WHEN %s THEN reason ELSE %s END, finished_at = %s,"
@@ -93,17 +97,19 @@ def _plan_retry(connection: BaseDatabaseWrapper, run_id: str, attempt: int, outc
     if outcome.retry_kwargs is not None:
         changes += ", kwargs = %s"
         values.append(to_json(outcome.retry_kwargs, conf.get("MAX_ARGUMENT_BYTES")))
-    rows = execute(
-        connection,
-        f"UPDATE {TABLE} SET state = %s, reason = %s, exception = %s, traceback = %s, attempt = attempt + 1,"
-        f" retries = retries + %s, publish_at = %s, queued_at = NULL, pid = NULL{changes}"
-        " WHERE id = %s AND state = %s AND attempt = %s RETURNING id",
-        [
-            State.RETRYING, clean(outcome.reason, EXCEPTION_CHARS), clean(outcome.exception, EXCEPTION_CHARS),
-            clean_end(outcome.traceback, conf.get("MAX_TRACEBACK_CHARS")), int(outcome.own_retry),
-            adapt(outcome.retry_at or outcome.ended_at), *values, adapt(run_id), State.RUNNING, attempt,
-        ],
-    )  # fmt: skip
+    with write_transaction(connection):
+        append(connection, run_id, attempt, outcome.log)
+        rows = execute(
+            connection,
+            f"UPDATE {TABLE} SET state = %s, reason = %s, exception = %s, traceback = %s, attempt = attempt + 1,"
+            f" retries = retries + %s, publish_at = %s, queued_at = NULL, pid = NULL{changes}"
+            " WHERE id = %s AND state = %s AND attempt = %s RETURNING id",
+            [
+                State.RETRYING, clean(outcome.reason, EXCEPTION_CHARS), clean(outcome.exception, EXCEPTION_CHARS),
+                clean_end(outcome.traceback, conf.get("MAX_TRACEBACK_CHARS")), int(outcome.own_retry),
+                adapt(outcome.retry_at or outcome.ended_at), *values, adapt(run_id), State.RUNNING, attempt,
+            ],
+        )  # fmt: skip
     return bool(rows)
 
 

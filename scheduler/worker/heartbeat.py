@@ -45,7 +45,7 @@ def _name_this_process(sender: str = "", **_: Any) -> None:
 @signals.worker_init.connect
 def _adopt_tasks(sender: Any, **_: Any) -> None:
     # Loaded before the pool forks: a child that is forked while a thread imports would wait for that import for ever.
-    from .. import clock, conf, db, processes, runs, texts  # noqa: F401
+    from .. import clock, conf, db, processes, runs, secrets, texts  # noqa: F401
     from .connection import SturdyConnection
     from .tracking import adopt
 

@@ -95,7 +95,7 @@ def write(run_id: str, number: int, outcome: Any, *, give_up: Callable[[], bool]
         logger.exception("Run %s: its outcome can't be stored as it is", run_id)
         close_own_connection()
         reason = f"Its outcome could not be stored whole: {type(error).__name__}"
-        outcome = replace(outcome, reason=reason, result=None, exception="", traceback="", progress=None)
+        outcome = replace(outcome, reason=reason, result=None, exception="", traceback="", progress=None, log=())
         written = outlast(finish, what=what, give_up=give_up)
     if not written:
         logger.warning("Run %s, attempt %d: ended as %s, but it had ended before", run_id, number, outcome.state)

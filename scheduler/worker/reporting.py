@@ -20,6 +20,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from ..exceptions import TaskCancelled
 from . import heartbeat, outcomes
+from .logs import AttemptLog
 from .progress import ProgressReporter
 
 if TYPE_CHECKING:
@@ -53,27 +54,30 @@ def begin(run_id: str, number: int, task: str) -> Attempt | None:
     except (TypeError, ValueError):
         logger.warning("Message %.100r claims to be a run, but has no run's id", run_id)
         return None
-    mine, pid, now, tries = heartbeat.this_process(), os.getpid(), clock.now(), 0
+    mine, pid, now, tries, log_end = heartbeat.this_process(), os.getpid(), clock.now(), 0, (0, 0)
 
     def claim_it(connection: BaseDatabaseWrapper) -> Claim | None:
-        nonlocal tries
+        nonlocal tries, log_end
         tries += 1
         told = runs.claim(connection, run_id, number, task, worker=mine.name, process=mine.id, pid=pid, now=now)
         if told is None and tries > 1:
             told = runs.claimed_before(connection, run_id, number, process=mine.id, pid=pid, now=now)
+        if told is not None and number > 1:
+            log_end = runs.log_end(connection, run_id)
         return told
 
     claim = outlast(claim_it, what=f"the claim of run {run_id}")
     if claim is None:
         logger.info("Run %s, attempt %d: not claimed (a duplicate, or it has ended)", run_id, number)
         return None
-    _current.attempt = attempt = Attempt(run_id, number, task, claim)
+    _current.attempt = attempt = Attempt(run_id, number, task, claim, log_end)
     return attempt
 
 
 def leave(attempt: Attempt) -> None:
     """Forget the attempt that this thread was in."""
     attempt.reporter.stop()
+    attempt.log.stop()
     _current.attempt = None
 
 
@@ -96,13 +100,14 @@ def progress(current: float, total: float | None = None, text: str = "") -> None
 class Attempt:
     """A claimed attempt, and how to end it. Every end is written once; a second one finds its guard closed."""
 
-    def __init__(self, run_id: str, number: int, task: str, claim: Claim) -> None:
+    def __init__(self, run_id: str, number: int, task: str, claim: Claim, log_end: tuple[int, int] = (0, 0)) -> None:
         self.run_id, self.number, self.task, self.claim = run_id, number, task, claim
         self.planned_retry: Any = None
         self.may_hand_over = False
         """Whether the main process takes an outcome that the database can't be told now."""
         self.untold: Outcome | None = None
         self.reporter = ProgressReporter(run_id, number)
+        self.log = AttemptLog(run_id, number, lambda text: self.conceal(text), *log_end)
 
     @cached_property
     def conceal(self) -> Callable[[str], str]:
@@ -163,7 +168,7 @@ class Attempt:
     def _end(self, state: Any, **told: Any) -> None:
         from ..runs import Outcome
 
-        outcome = Outcome(state, progress=self.reporter.stop(), **told)
+        outcome = Outcome(state, progress=self.reporter.stop(), log=self.log.stop(), **told)
         self._write(outcome)
 
     def _write(self, outcome: Outcome) -> None:

@@ -24,6 +24,7 @@ from celery.exceptions import Retry
 
 from ..exceptions import TaskOutOfMemory
 from . import reporting
+from .capture import capturing
 from .outcomes import UntoldOutcome
 
 logger = logging.getLogger(__name__)
@@ -92,7 +93,8 @@ def _tracked(task: Task, tracer: Tracer) -> Tracer:
         attempt.may_hand_over = task.Request == TrackedTask.Request
         pid = os.getpid()
         try:
-            traced = tracer(uuid, attempt.claim.args, attempt.claim.kwargs, request)
+            with capturing(attempt.log):
+                traced = tracer(uuid, attempt.claim.args, attempt.claim.kwargs, request)
             _end_copy(pid, traced.info)
             with _no_soft_limit():
                 _report(attempt, traced)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 from celery import Task, current_app, shared_task
 from celery.exceptions import Ignore, Reject
+from celery.utils.log import get_task_logger
 
 from scheduler import progress
 
@@ -256,3 +259,55 @@ def log_in(user: str, password: str = "", *tokens: str, options: Any = None) -> 
     if user == "nobody":
         raise PermissionError(f"{password} is wrong")
     return {"user": user, "session_token": f"for {user}"}
+
+
+log = logging.getLogger(__name__)
+quiet = logging.getLogger("tests.quiet")
+quiet.propagate = False
+quiet.setLevel(logging.ERROR)
+
+
+@shared_task
+def talk(seconds: float = 0, *secrets: str, fail_at_end: bool = False) -> None:
+    """Says things in every way that a task has."""
+    log.debug("not heard")
+    log.info("said by %s", "logging")
+    quiet.info("said by a logger that is quiet and alone")
+    get_task_logger(__name__).warning("said by Celery's logger")
+    print("printed", 1, "line")
+    print("printed to stderr", file=sys.stderr)
+    print("10 %", end="\r")
+    print("100 %", end="")
+    print(*secrets)
+    log.info("nul \x00, half \ud800, \x1b[31mred\x1b[0m and\ntwo lines")
+    log.info("wrong number of arguments: %s %s", 1)
+    thread = threading.Thread(target=log.info, args=("said in a thread",))
+    thread.start()
+    thread.join()
+    if os.fork() == 0:
+        log.info("said in a copy of the process")
+        os._exit(0)
+    os.wait()
+    try:
+        raise KeyError("caught")
+    except KeyError:
+        log.exception("went wrong")
+    time.sleep(seconds)
+    print("no end of the line", end="")
+    if fail_at_end:
+        raise ValueError("in the end")
+
+
+@shared_task(bind=True, max_retries=2)
+def talk_twice(self: Any) -> None:
+    log.info("try %d", self.request.retries + 1)
+    if self.request.retries < 1:
+        raise self.retry(countdown=0)
+
+
+@shared_task
+def talk_much(size: int, lines: int = 1) -> None:
+    for _ in range(lines):
+        log.info("x" * size)
+    print("y" * size)
+    log.info("the end")

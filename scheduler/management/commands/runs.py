@@ -24,7 +24,9 @@ class Command(ToolCommand):
         listing.add_argument("--state", help=", ".join(State.values))
         listing.add_argument("--since", metavar="T", help="scheduled since: 2h, 1d or 2026-12-01T09:00")
         listing.add_argument("--limit", default="50", metavar="N", help="how many at most, 50 unless told")
-        action("show", self.show_one, "Show a run.").add_argument("id", metavar="ID")
+        showing = action("show", self.show_one, "Show a run.")
+        showing.add_argument("id", metavar="ID")
+        showing.add_argument("--log", action="store_true", help="its log instead; with --json: its log besides")
         action("cancel", self.cancel, "Cancel a run that has not ended.").add_argument("id", metavar="ID")
         action("retry", self.retry, "Run the job of an ended run again, with the run's arguments.").add_argument(
             "id", metavar="ID"
@@ -37,7 +39,13 @@ class Command(ToolCommand):
         self.show(options, lambda: [run_document(run) for run in found], lambda: run_table(found))
 
     def show_one(self, options: dict[str, Any]) -> None:
-        self._show_run(options, runs.get(options["id"]))
+        run = runs.get(options["id"])
+        if not options["log"]:
+            self._show_run(options, run)
+        elif options["json"]:
+            self.show(options, lambda: {**run_document(run), "log": "".join(runs.whole_log(run.id))}, str)
+        else:
+            self.pour(runs.whole_log(run.id), nothing="Its task has logged and printed nothing that is still kept.")
 
     def cancel(self, options: dict[str, Any]) -> None:
         run = runs.cancel(options["id"], by=asked_by())

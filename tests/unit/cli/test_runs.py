@@ -180,3 +180,21 @@ def test_waiting_ends_when_the_run_does(nightly):
     assert wait_for(run.id, pause=pause).state == State.CANCELLED
     assert len(pauses) == 20
     assert max(pauses) == 0.5
+
+
+def test_the_log_of_a_run_is_printed_when_asked_for(call, nightly):
+    pieces = (runs.Piece(1, "2026-01-01T00:00:00.000Z INFO     a: one\n"), runs.Piece(2, "… ERROR    a: \x1btwo\n"))
+    run = work_on(jobs.run_job("nightly"), runs.Outcome(State.SUCCESS, log=pieces))
+    assert call("runs", "show", str(run.id), "--log") == (
+        "2026-01-01T00:00:00.000Z INFO     a: one\n… ERROR    a: \\x1btwo\n"
+    )
+    document = call("runs", "show", str(run.id), "--log", "--json").document
+    assert list(document) == [*RUN_KEYS, "log"]
+    assert document["log"] == "".join(piece.text for piece in pieces)
+    assert list(call("runs", "show", str(run.id), "--json").document) == RUN_KEYS
+
+
+def test_a_run_without_a_log_says_so_beside_the_output(call, failed):
+    said = call("runs", "show", str(failed.id), "--log")
+    assert said == ""
+    assert said.stderr == "Its task has logged and printed nothing that is still kept.\n"

@@ -43,7 +43,8 @@ def test_a_soft_limit_in_claim_and_outcome_is_held_off_and_one_in_the_body_is_no
 
     def begin(*_: Any) -> Any:
         send_the_limit()
-        return SimpleNamespace(claim=SimpleNamespace(args=[], kwargs={}), may_hand_over=False, untold=None)
+        claim, log = SimpleNamespace(args=[], kwargs={}), SimpleNamespace()
+        return SimpleNamespace(claim=claim, log=log, may_hand_over=False, untold=None)
 
     def body(*_: Any) -> trace_ok_t:
         with pytest.raises(Limit):
