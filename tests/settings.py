@@ -12,7 +12,7 @@ from project.settings import *  # noqa: F403
 from project.settings import CELERY_BROKER_TRANSPORT_OPTIONS, DATABASES, INSTALLED_APPS, LOGGING, SCHEDULER
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.app"]
-CELERY_IMPORTS = ["tests.app.fault_tasks"]
+CELERY_IMPORTS = ["tests.app.fault_tasks", "tests.app.typed_tasks"]
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     **CELERY_BROKER_TRANSPORT_OPTIONS,
     **json.loads(os.environ.get("TEST_BROKER_OPTIONS", "{}")),

@@ -10,6 +10,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from ..exceptions import InvalidInput
 from ..texts import TERMINAL_SEQUENCE
 
 INVISIBLE = re.compile(
@@ -57,3 +58,8 @@ def dotted(name: str) -> SafeString:
     """Return a dotted name, harmless, that a narrow column may break after its dots and underscores."""
     parts = re.split(r"(?<=[._])", harmless(name))
     return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in parts))
+
+
+def sentence(error: InvalidInput) -> str:
+    """Return what is wrong with an input and how to mend it, without the input's name: it stands beside it."""
+    return harmless(str(error).removeprefix(f"{error.field}: "))

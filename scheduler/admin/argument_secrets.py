@@ -1,0 +1,54 @@
+"""Secrets among arguments: shown masked, and put back where somebody left the mask as it was; web process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..exceptions import InvalidInput
+from .task_signature import ABSENT
+
+MASK = "*****"
+NAMES = ("password", "passwd", "passphrase", "pwd", "secret", "token", "api_key", "access_key", "private_key",
+         "authorization", "credential", "cookie")  # fmt: skip
+
+
+def looks_secret(name: str) -> bool:
+    """Tell whether what an argument or key of this name holds is not shown."""
+    bare = "".join(character for character in name.lower() if character.isalnum())
+    return any(part.replace("_", "") in bare for part in NAMES)
+
+
+def masked(value: Any, name: str = "") -> Any:
+    """Return a JSON value in which whatever has a secret-looking name, at any depth, is the mask.
+
+    :param name: of the argument that holds the value
+    """
+    if looks_secret(name):
+        return value if value is None or value == "" or isinstance(value, bool) else MASK
+    if isinstance(value, dict):
+        return {key: masked(item, str(key)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [masked(item) for item in value]
+    return value
+
+
+def restored(value: Any, stored: Any = ABSENT, name: str = "") -> Any:
+    """Return a value that a person saw masked, with the stored secrets in the place of the masks.
+
+    An item of a list gets them only from a stored item that is otherwise the same: by its place alone, a secret could
+    go to a neighbour.
+
+    :param stored: what the masked value was made of
+    :raises InvalidInput: if a mask stands where nothing is stored
+    """
+    if stored is not ABSENT and value == masked(stored, name):
+        return stored
+    if value == MASK and looks_secret(name):
+        raise InvalidInput(name, MASK, "stands for a stored value, and none is stored here", "Type it in.")
+    if isinstance(value, dict):
+        known = stored if isinstance(stored, dict) else {}
+        return {key: restored(item, known.get(key, ABSENT), str(key)) for key, item in value.items()}
+    if isinstance(value, list):
+        candidates = stored if isinstance(stored, list) else []
+        return [restored(item, next((c for c in candidates if masked(c) == item), ABSENT)) for item in value]
+    return value
