@@ -15,6 +15,7 @@ from celery import Task, current_app
 from django.core.exceptions import AppRegistryNotReady, ImproperlyConfigured
 
 from . import conf
+from .allowed import check_allowed
 from .exceptions import InvalidInput, UnknownTask
 from .models import ServiceProcess
 from .secrets import mask, mask_arguments
@@ -94,8 +95,15 @@ def task_name(task: Any) -> str:
     """Return the name of the task that `add_job` was given: a Celery task, its name, or a dotted path to it.
 
     :raises UnknownTask: if nothing of that name is known
-    :raises InvalidInput: if it is a plain function or anything else that Celery can't run by name
+    :raises InvalidInput: if it is a plain function or anything else that Celery can't run by name, or a task that may
+        not be scheduled
     """
+    name = _name_of(task)
+    check_allowed(name)
+    return name
+
+
+def _name_of(task: Any) -> str:
     name = getattr(task, "name", None)
     if isinstance(task, Task) or (name and hasattr(task, "apply_async")):
         return str(name)

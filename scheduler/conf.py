@@ -34,6 +34,12 @@ def _names(v: Any) -> bool:
     return isinstance(v, list | tuple) and all(isinstance(name, str) for name in v)
 
 
+def _permissions(v: Any) -> bool:
+    return isinstance(v, Mapping) and all(
+        isinstance(pattern, str) and isinstance(name, str) and all(name.partition(".")) for pattern, name in v.items()
+    )
+
+
 def _flag(v: Any) -> bool:
     return isinstance(v, bool)
 
@@ -75,6 +81,10 @@ SETTINGS: dict[str, Setting] = {
     "RETENTION_DAYS": Setting(30, _number(0), "days", "age at which `manage.py prune` deletes a finished run"),
     "RETENTION_RUNS": Setting(100, _whole(0), "a whole number", "newest runs of each job that are always kept"),
     # tasks
+    "ALLOWED_TASKS": Setting(["*"], _names, "a list of patterns", "tasks that may be scheduled at all"),
+    "TASK_PERMISSIONS": Setting(
+        {}, _permissions, 'a dict of patterns and "app.codename"', "permissions that tasks ask for in the admin, too"
+    ),
     "COMMANDS": Setting(
         ["clearsessions", "prune"],
         _names,

@@ -91,6 +91,17 @@ class NotAllowed(SchedulerError):
     """The run or job is in a state that doesn't allow the action (a finished run can't be cancelled)."""
 
 
+class StaleJob(NotAllowed):
+    """Somebody changed the job after the caller had read it; nothing was changed."""
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
+        super().__init__(f"Job {job_id!r} was changed meanwhile. Read it again, and decide anew.")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.job_id,)
+
+
 class RestoreError(SchedulerError):
     """A stored job can't be read back; it is set aside with this message as the reason."""
 

@@ -19,9 +19,10 @@ from django.utils import timezone as django_timezone
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from . import clock, options, publishing, runs, triggers
+from .allowed import check_allowed
 from .arguments import check_arguments, task_name
 from .db import write_transaction
-from .exceptions import DuplicateJob, InvalidInput, InvalidTrigger, JobNotFound, NotAllowed, SchedulerError
+from .exceptions import DuplicateJob, InvalidInput, InvalidTrigger, JobNotFound, NotAllowed, SchedulerError, StaleJob
 from .jobstore import dump_state, load_trigger
 from .models import LIVE, Overlap, ScheduledTask, Source, TaskRun
 
@@ -189,24 +190,29 @@ def _aware(field: str, value: Any) -> datetime | None:
 MODIFIABLE = ("task", "args", "kwargs", "trigger", "crontab", "timezone", "next_run_time")
 
 
-def modify_job(job_id: str, *, by: str = "", **changes: Any) -> ScheduledTask:
+def modify_job(job_id: str, *, by: str = "", unchanged_since: datetime | None = None, **changes: Any) -> ScheduledTask:
     """Change a job: any option, and `task, args, kwargs, trigger` (with its arguments), `crontab, timezone, name,
     next_run_time`.
 
     The next run time moves only where the schedule changes.
 
+    :param unchanged_since: the job's `updated_at` as the caller read it; a job that was changed since is left alone
     :raises JobNotFound: if there is none of this id, or it was removed
+    :raises StaleJob: if it was changed since the caller read it
     :raises InvalidInput: if anything of it is wrong; nothing is changed then
     """
     chosen, rest = options.split(changes)
     with write_transaction():
         job = _existing(job_id)
+        if unchanged_since is not None and job.updated_at != unchanged_since:
+            raise StaleJob(job_id)
         told = {field: rest.pop(field) for field in ("task", "args", "kwargs") if field in rest}
         moved_to = rest.pop("next_run_time", UNSET)
         new_trigger = _changed_trigger(job, rest)
         if told:
             job.task = task_name(told.get("task", job.task))
             job.args, job.kwargs = check_arguments(job.task, told.get("args", job.args), told.get("kwargs", job.kwargs))
+        check_allowed(job.task)
         for field, value in chosen.items():
             setattr(job, field, value)
         options.split({"soft_time_limit": job.soft_time_limit, "time_limit": job.time_limit})
@@ -280,10 +286,15 @@ def pause_job(job_id: str, *, by: str = "") -> ScheduledTask:
 
 
 def resume_job(job_id: str, *, by: str = "") -> ScheduledTask:
-    """Let a paused job fire again, from its next firing on. :raises JobNotFound: if there is none"""
+    """Let a paused job fire again, from its next firing on.
+
+    :raises JobNotFound: if there is none
+    :raises InvalidInput: if its task may no longer be scheduled
+    """
     with write_transaction():
         job = _existing(job_id)
         if job.paused_at is not None:
+            check_allowed(job.task)
             job.paused_at = None
             job.job.next_run_time = triggers.first_fire_time(restore_trigger(job), clock.now(), job_id=job.id)
             job.save()

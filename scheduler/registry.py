@@ -240,12 +240,12 @@ def _changes(job: ScheduledTask, wanted: dict[str, Any], report: SyncReport) -> 
     declared = job.declared or {}
     changes = set()
     for name, value in wanted.items():
-        if name == "schedule" and _current(job, name) is None:
+        if name == "schedule" and stored_value(job, name) is None:
             changes.add(name)
             continue
         if declared.get(name) == value and name in declared:
             continue
-        current, before = _current(job, name), declared.get("trigger" if name == "schedule" else name)
+        current, before = stored_value(job, name), declared.get("trigger" if name == "schedule" else name)
         if name != "schedule" and current == value:
             continue
         if name in declared and current == before:
@@ -255,7 +255,8 @@ def _changes(job: ScheduledTask, wanted: dict[str, Any], report: SyncReport) -> 
     return changes
 
 
-def _current(job: ScheduledTask, name: str) -> Any:
+def stored_value(job: ScheduledTask, name: str) -> Any:
+    """Return the stored value of a declared field; of `schedule`, data of its trigger, None where it can't be read."""
     if name != "schedule":
         return getattr(job, name)
     try:

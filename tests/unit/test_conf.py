@@ -54,6 +54,9 @@ def test_an_unknown_key_names_the_nearest_known_one(given: str, meant: str) -> N
         ("COMMANDS", [1]),
         ("BACKUP_DIR", None),
         ("RETENTION_DAYS", -1),
+        ("ALLOWED_TASKS", "tasks.*"),
+        ("TASK_PERMISSIONS", {"tasks.*": "no_app"}),
+        ("TASK_PERMISSIONS", ["scheduler.run_job"]),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(settings: Any, key: str, value: Any) -> None:

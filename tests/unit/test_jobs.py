@@ -12,7 +12,7 @@ from django.db import transaction
 from django_apscheduler.models import DjangoJob
 
 from scheduler import add_job, clock, modify_job, pause_job, remove_job, resume_job, run_job
-from scheduler.exceptions import DuplicateJob, InvalidInput, InvalidTrigger, JobNotFound
+from scheduler.exceptions import DuplicateJob, InvalidInput, InvalidTrigger, JobNotFound, StaleJob
 from scheduler.jobs import get_job, restore_trigger, state_of
 from scheduler.models import ScheduledTask, State, TaskRun
 from scheduler.triggers import trigger_to_data
@@ -262,3 +262,12 @@ def test_an_add_and_a_change_of_the_schedule_log_warnings_once(caplog: pytest.Lo
     assert not caplog.records
     modify_job("night", crontab="40 2 * * *")
     assert any("Job night: " in record.message for record in caplog.records if record.name == "scheduler.jobs")
+
+
+def test_a_change_by_somebody_who_read_an_older_job_is_refused() -> None:
+    read = add_job(ADD, "interval", minutes=5, id="a", args=[1])
+    modify_job("a", queue="long")
+    with pytest.raises(StaleJob, match="changed meanwhile"):
+        modify_job("a", queue="short", unchanged_since=read.updated_at)
+    assert get_job("a").queue == "long"
+    assert modify_job("a", queue="short", unchanged_since=get_job("a").updated_at).queue == "short"
