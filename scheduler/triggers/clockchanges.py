@@ -12,9 +12,10 @@ from .base import Search
 from .cron import CronTrigger
 from .phrases import clock
 from .walltime import transition
-from .zones import zone_name
+from .zones import UTC, zone_name
 
 _DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
 
 
 def clock_changes(trigger: Any, now: datetime) -> list[str]:
@@ -38,6 +39,30 @@ def clock_changes(trigger: Any, now: datetime) -> list[str]:
         else:
             found.append(_("On %(date)s %(zone)s has %(time)s twice: fires the first time only.") % values)
     return found
+
+
+def touched(firing: datetime, before: datetime | None = None) -> str:
+    """Return what a clock change has to do with a firing, in a few words; mostly nothing.
+
+    :param firing: in its schedule's zone
+    :param before: the firing before it
+    """
+    if _offset(firing) > _offset(firing.astimezone(UTC) - _SECOND, firing.tzinfo):
+        return _("clocks go forward at this moment")
+    if firing.replace(fold=0).utcoffset() != firing.replace(fold=1).utcoffset():
+        return (
+            _("this time comes twice that day: the second one")
+            if firing.fold
+            else _("this time comes twice that day: the first one")
+        )
+    if before is not None and _offset(firing) != _offset(before):
+        forward = _offset(firing) > _offset(before)
+        return _("clocks have gone forward before it") if forward else _("clocks have gone back before it")
+    return ""
+
+
+def _offset(moment: datetime, zone: tzinfo | None = None) -> timedelta:
+    return moment.astimezone(zone or moment.tzinfo).utcoffset() or timedelta(0)
 
 
 def _wall_time(trigger: Any, wall: datetime) -> datetime | None:
