@@ -55,7 +55,7 @@ class ConsoleAdmin(_ModelAdmin[M]):
     actions_on_top = True
 
     class Media:
-        css = {"all": ["scheduler/admin.css"]}
+        css = {"all": ["scheduler/admin.css", "scheduler/charts.css"]}
         js = ["scheduler/ticks.js", "scheduler/live.js"]
 
     def has_add_permission(self, request: HttpRequest, *unused: Any) -> bool:
