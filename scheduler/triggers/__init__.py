@@ -7,6 +7,7 @@ from .base import Schedule
 from .calendarinterval import CalendarIntervalTrigger
 from .clockchanges import touched
 from .combining import AndTrigger, OrTrigger
+from .counting import hourly
 from .cron import CrontabTrigger, CronTrigger
 from .firing import check_fires, first_fire_time, next_fire_time, upcoming
 from .interval import DateTrigger, IntervalTrigger
@@ -36,6 +37,7 @@ __all__ = [
     "check_fires",
     "describe",
     "first_fire_time",
+    "hourly",
     "next_fire_time",
     "pace",
     "replace_timezone",

@@ -29,26 +29,26 @@ class WallCalendar:
         "_minutes",
         "_months",
         "_seconds",
-        "_texts",
         "elapsed",
+        "texts",
     )
 
     def __init__(self, expressions: tuple[str, ...], either: bool = False) -> None:
-        self._texts = dict(zip(NAMES, expressions, strict=True))
+        self.texts = dict(zip(NAMES, expressions, strict=True))
         self._either = either
-        self._hours = next_table("hour", self._texts["hour"])
-        self._minutes = next_table("minute", self._texts["minute"])
-        self._seconds = next_table("second", self._texts["second"])
+        self._hours = next_table("hour", self.texts["hour"])
+        self._minutes = next_table("minute", self.texts["minute"])
+        self._seconds = next_table("second", self.texts["second"])
         self._first = (self._hours[0], self._minutes[0], self._seconds[0])
-        self._months = frozenset(values("month", self._texts["month"]))
+        self._months = frozenset(values("month", self.texts["month"]))
         self._always = all(text == "*" for text in expressions[:5])
         self._masks: dict[tuple[int, bool, bool], tuple[int, ...]] = {}
-        hour = self._texts["hour"]
+        hour = self.texts["hour"]
         self.elapsed = any(part.strip().startswith("*") for part in hour.split(",")) or len(values("hour", hour)) == 24
 
     def next(self, wall: datetime) -> datetime | None:
         """Return the first wall time that is not before `wall` (naive, whole seconds); None if there is none."""
-        if self._always or self._has_day(wall.year, wall.month, wall.day):
+        if self._always or self.has_day(wall.year, wall.month, wall.day):
             _hour, first_minute, first_second = self._first
             hour = self._hours[wall.hour]
             if hour == wall.hour:
@@ -65,10 +65,10 @@ class WallCalendar:
                 return wall.replace(hour=hour, minute=first_minute, second=first_second)
         return self._next_day(wall)
 
-    def _has_day(self, year: int, month: int, day: int) -> bool:
+    def has_day(self, year: int, month: int, day: int) -> bool:
         if not self._year_masks(year)[month] >> day & 1:
             return False
-        return self._texts["year"] == "*" or next_year(self._texts["year"], year) == year
+        return self.texts["year"] == "*" or next_year(self.texts["year"], year) == year
 
     def _next_day(self, wall: datetime) -> datetime | None:
         """Return the first matching time of the first matching day after that of `wall`."""
@@ -78,10 +78,10 @@ class WallCalendar:
                 return None
             return (wall + _DAY).replace(hour=hour, minute=minute, second=second)
         month, day = wall.month, wall.day
-        year = next_year(self._texts["year"], wall.year)
+        year = next_year(self.texts["year"], wall.year)
         if year != wall.year:
             month, day = 1, 0
-        last = wall.year + _CYCLE if self._texts["year"] == "*" else _LAST_YEAR
+        last = wall.year + _CYCLE if self.texts["year"] == "*" else _LAST_YEAR
         while year is not None and year <= last:
             masks = self._year_masks(year)
             if masks[0]:
@@ -93,7 +93,7 @@ class WallCalendar:
                     if mask:
                         return datetime(year, later, (mask & -mask).bit_length() - 1, hour, minute, second)  # noqa: DTZ001 - a wall time
             month, day = 1, 0
-            year = next_year(self._texts["year"], year + 1)
+            year = next_year(self.texts["year"], year + 1)
         return None
 
     def _year_masks(self, year: int) -> tuple[int, ...]:
@@ -108,7 +108,7 @@ class WallCalendar:
         return found
 
     def _compute_masks(self, year: int, kind: tuple[int, bool, bool]) -> tuple[int, ...]:
-        texts = self._texts
+        texts = self.texts
         weeks = None if texts["week"] == "*" else week_masks(texts["week"], kind, _sample_year(kind))
         masks = [0] * 13
         first_weekday, leap, _ = kind
