@@ -5,21 +5,20 @@ Answers within seconds whatever hangs, and with as many queries for a million jo
 
 from __future__ import annotations
 
-import sys
 import threading
 from dataclasses import dataclass
 from datetime import timedelta
 
-from celery import current_app
-from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.models import Min
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django_apscheduler.models import DjangoJob
 
-from . import clock, conf, processes, reach
+from . import clock, conf, processes, queues, reach
 from .db import drop_connection
 from .models import ScheduledTask, ServiceProcess, State, TaskRun
-from .publishing import broker_address, broker_connection, queue_name
+from .publishing import broker_address, broker_connection
 
 DATABASE_SECONDS = 3.0
 BROKER_SECONDS = 2.0
@@ -41,28 +40,30 @@ class Problem:
 def check_health(*, ask_broker: bool = True) -> list[Problem]:
     """Return what is wrong, the most fundamental first; healthy means that nothing of it is serious.
 
-    :param ask_broker: whether to open a connection to the broker, which may take two seconds
+    :param ask_broker: whether to open a connection to the broker, which may take two seconds, or to go by what
+        schedulers have told of it
     """
     connection = connections[DEFAULT_DB_ALIAS]
     try:
         with reach.limited(connection, DATABASE_SECONDS, keeps_limits=False):
-            problems = _schedulers() + _overdue() + _workers() + _broken()
+            told = [] if ask_broker else _told_of_broker()
+            problems = told + _schedulers() + _overdue() + _workers() + _broken()
     except Error as error:
         if not connection.in_atomic_block:
             drop_connection()  # what was cut is of no use to the next check
-        problems = [Problem("database", f"The database is out of reach: {str(error).strip()}")]
+        problems = [Problem("database", _("The database is out of reach: %s") % str(error).strip())]
     return (_broker() if ask_broker else []) + problems
 
 
 def _schedulers() -> list[Problem]:
     alive = processes.alive(ServiceProcess.Kind.SCHEDULER)
     if not alive.exists():
-        return [Problem("scheduler", "No scheduler runs", "python manage.py runscheduler")]
+        return [Problem("scheduler", _("No scheduler runs"), "python manage.py runscheduler")]
     window = conf.get("HEALTH_WINDOW")
     since = processes.ago(window)
     if alive.filter(last_pass_at__gte=since).exists() or alive.filter(started_at__gte=since).exists():
         return []
-    return [Problem("pass", f"No scheduler has completed a pass for {window:.0f} s")]
+    return [Problem("pass", _("No scheduler has completed a pass for %d s") % window)]
 
 
 def _overdue() -> list[Problem]:
@@ -71,30 +72,21 @@ def _overdue() -> list[Problem]:
     late = clock.now() - timedelta(seconds=conf.get("HEALTH_WINDOW"))
     overdue = DjangoJob.objects.filter(next_run_time__lt=late).count()
     if overdue:
-        problems.append(Problem("overdue", f"{overdue} jobs are due and not fired", "python manage.py runscheduler"))
+        text = ngettext("%d job is due and not fired", "%d jobs are due and not fired", overdue) % overdue
+        problems.append(Problem("overdue", text, "python manage.py runscheduler"))
     pending = TaskRun.objects.filter(state=State.PENDING, waiting=False, created_at__lt=late).count()
     if pending:
-        problems.append(Problem("pending", f"{pending} runs wait for the broker"))
+        text = ngettext("%d run waits for the broker", "%d runs wait for the broker", pending) % pending
+        problems.append(Problem("pending", text))
     return problems
 
 
 def _workers() -> list[Problem]:
     """Name queues that jobs use and no live worker consumes."""
-    consumed = {queue for worker in processes.alive(ServiceProcess.Kind.WORKER) for queue in worker.queues}
-    used = ScheduledTask.objects.filter(removed_at=None, paused_at=None, job__next_run_time__isnull=False)
-    wanted = {queue_name(*pair) for pair in used.order_by().values_list("queue", "task").distinct()}
     return [
-        Problem("worker", f"No worker listens on queue {queue}", f"celery -A {_app_package()} worker -Q {queue}")
-        for queue in sorted(wanted - consumed)
+        Problem("worker", _("No worker listens on queue %s") % queue, queues.worker_command(queue))
+        for queue in sorted(queues.deserted_by(queues.listening()))
     ]
-
-
-def _app_package() -> str:
-    """Return what `celery -A` takes: the package whose `celery` module made the app, as far as that can be told."""
-    root = str(getattr(settings, "SETTINGS_MODULE", None) or "").partition(".")[0]
-    named = [name for name in (root, current_app.main) if name]
-    made_here = [name for name in named if f"{name}.celery" in sys.modules]
-    return [*made_here, *named, "project"][0]
 
 
 def _broken() -> list[Problem]:
@@ -104,9 +96,17 @@ def _broken() -> list[Problem]:
     if not count:
         return []
     names = ", ".join(broken.order_by("pk").values_list("pk", flat=True)[:SHOWN_JOBS])
-    what = "1 job is set aside" if count == 1 else f"{count} jobs are set aside"
-    text = f"{what}: {names}{', …' if count > SHOWN_JOBS else ''}"
-    return [Problem("broken", text, "python manage.py jobs list --state broken", serious=False)]
+    if count > SHOWN_JOBS:
+        names += ", …"
+    text = ngettext("%(count)d job is set aside: %(names)s", "%(count)d jobs are set aside: %(names)s", count)
+    return [
+        Problem(
+            "broken",
+            text % {"count": count, "names": names},
+            "python manage.py jobs list --state broken",
+            serious=False,
+        )
+    ]
 
 
 def _broker() -> list[Problem]:
@@ -127,8 +127,16 @@ def _broker() -> list[Problem]:
     thread.join(BROKER_SECONDS)
     if told and told[0] is None:
         return []
-    why = told[0] if told else f"no answer within {BROKER_SECONDS:.0f} s"
-    return [Problem("broker", f"The broker is out of reach: {broker_address()}: {why}")]
+    why = told[0] if told else _("no answer within %d s") % BROKER_SECONDS
+    return [Problem("broker", _("The broker is out of reach: %s") % f"{broker_address()}: {why}")]
+
+
+def _told_of_broker() -> list[Problem]:
+    away = queues.sounding().away
+    if not away:
+        return []
+    values = {"address": broker_address(), "names": ", ".join(name for name, _since in away)}
+    return [Problem("broker", _("The broker is out of reach: %(address)s, tells %(names)s") % values)]
 
 
 def oldest_pending() -> float | None:

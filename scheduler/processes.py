@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
+import platform
 import socket
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import celery
 from django.db.models import DateTimeField, ExpressionWrapper, Q, QuerySet, Value
 from django.db.models.functions import Now
 
-from . import conf
+from . import __version__, conf
 from .models import ServiceProcess
+
+
+def versions() -> dict[str, Any]:
+    """Return the versions of what runs in this process."""
+    return {"tickwork": __version__, "celery": celery.__version__, "python": platform.python_version()}
 
 
 @dataclass
@@ -25,7 +32,7 @@ class ThisProcess:
     id: uuid.UUID = field(default_factory=uuid.uuid4)
     queues: list[str] = field(default_factory=list)
     tasks: list[str] = field(default_factory=list)
-    info: dict[str, Any] = field(default_factory=dict)
+    info: dict[str, Any] = field(default_factory=versions)
 
 
 def beat(this: ThisProcess, *, passed: bool = False) -> datetime:

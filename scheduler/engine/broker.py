@@ -1,4 +1,4 @@
-"""Asks Redis which messages it still holds, to tell lost ones from waiting ones; engine.
+"""Asks Redis which messages it still holds, to tell lost ones from waiting ones, and how many there are; engine.
 
 Other brokers keep what they have acknowledged, and are not asked.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,6 +47,23 @@ def remember() -> None:
         logger.info("The broker can't be asked: %s", error)
 
 
+def depths(names: Iterable[str]) -> dict[str, int] | None:
+    """Return how many messages each queue holds; None for a broker that is not asked.
+
+    :raises Exception: whatever the broker's driver raises where it is out of reach
+    """
+    with _redis() as redis:
+        if redis is None:
+            return None
+        channel, client = redis
+        return {name: sum(client.llen(key) for key in _keys(channel, name)) for name in names}
+
+
+def _keys(channel: Any, name: str) -> list[str]:
+    """Return the lists in which Redis keeps a queue, one for each priority."""
+    return [channel._q_for_pri(name, priority) for priority in channel.priority_steps]
+
+
 def find_lost(queued: QuerySet[TaskRun]) -> list[uuid.UUID]:
     """Return the runs of `queued` whose messages the broker no longer holds.
 
@@ -70,8 +87,7 @@ def _missing(channel: Any, client: Any, queued: QuerySet[TaskRun]) -> list[uuid.
     queues: dict[str, _Queue] = {}
     for row in queued.values("queue", "task").annotate(count=Count("id")):
         name = queue_name(row["queue"], row["task"])
-        keys = [channel._q_for_pri(name, priority) for priority in channel.priority_steps]
-        queue = queues.setdefault(name, _Queue(keys))
+        queue = queues.setdefault(name, _Queue(_keys(channel, name)))
         queue.count += row["count"]
         queue.runs |= Q(queue=row["queue"], task=row["task"])
     keys = [key for queue in queues.values() for key in queue.keys]

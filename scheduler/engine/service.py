@@ -18,6 +18,7 @@ from ..jobstore import next_due
 from ..models import LIVE, UNPUBLISHED, Overlap, ScheduledTask, ServiceProcess, TaskRun
 from . import clocks, recovery
 from .outbox import Outbox
+from .sounding import Sounding
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Service:
         self._steady_since = self._passed_at = time.monotonic()
         self._host_clock, self._database_clock = clocks.SteadyClock(), clocks.SteadyClock()
         self._present = False
+        self._sounding = Sounding()
 
     def start_once(self) -> None:
         """Register this process; if it is the first of the service, run the jobs that want to run at its start.
@@ -64,7 +66,7 @@ class Service:
         self._passed_at = now
         recover = now - self._recovered_at >= conf.get("RECOVERY_INTERVAL")
         if recover or now - self._beaten_at >= conf.get("HEARTBEAT_INTERVAL"):
-            self._beat(now)
+            self._beat(now, outbox)
         if recover:
             if self._host_clock.jump(clock.now()) < -JUMP:
                 self._present = False
@@ -73,11 +75,17 @@ class Service:
                 self._present = True
             steady = now - self._steady_since >= conf.get("LOST_AFTER")
             recovery.recover(steady=steady)
-            outbox.ask(recovery.send_lost_messages)
+            outbox.ask(self._ask_broker)
             self._recovered_at = now
 
-    def _beat(self, now: float) -> None:
+    def _ask_broker(self) -> None:
+        """Look after the messages; called on the outbox's thread."""
+        if self._sounding.take():
+            recovery.send_lost_messages()
+
+    def _beat(self, now: float, outbox: Outbox) -> None:
         """Beat. Where the database's clock has jumped meanwhile, heartbeats of before prove nothing for a while."""
+        self.this.info["broker"] = self._sounding.told(outbox.away_since)
         jump = self._database_clock.jump(processes.beat(self.this, passed=True))
         if abs(jump) > conf.get("LOST_AFTER") / 4:
             logger.warning("The database's clock has jumped by %.0f s", jump)

@@ -60,7 +60,7 @@ def _start(sender: Any, **_: Any) -> None:
     this = this_process()
     this.queues = sorted(sender.app.amqp.queues.consume_from)
     this.tasks = sorted(name for name in sender.app.tasks if not name.startswith("celery."))
-    this.info = {"concurrency": getattr(sender.pool, "num_processes", None) or getattr(sender.pool, "limit", None)}
+    this.info["concurrency"] = getattr(sender.pool, "num_processes", None) or getattr(sender.pool, "limit", None)
     if _thread is None:
         _thread = _Heartbeat(this, sender)
         _thread.start()

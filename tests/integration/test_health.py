@@ -152,7 +152,7 @@ def test_a_due_job_that_nobody_fires_is_told(health: Health) -> None:
     health.worker()
     add_job(NOTHING, "date", id="late", run_date=clock.now() + timedelta(seconds=1))
     told = health.becomes("scheduler", "overdue")
-    assert told["overdue"] == "1 jobs are due and not fired"
+    assert told["overdue"] == "1 job is due and not fired"
     health.scheduler()
     health.becomes()
 
