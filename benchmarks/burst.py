@@ -2,160 +2,227 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import statistics
-import sys
+import subprocess
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Any, TextIO
+from contextlib import AbstractContextManager
+from datetime import datetime
+from functools import partial
 
 from django.db import connection, transaction
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
+from benchmarks import cpu, programs
+from benchmarks.measuring import Bars, Found, Judged, Measures, System, alternate, ratios
+from benchmarks.programs import PEERS, empty, fill_peer, peer, running, soon, store_jobs
 from benchmarks.servers import Where
-from scheduler import add_job, clock
-from scheduler.models import ScheduledTask, TaskRun
+from scheduler import clock
+from scheduler.models import TaskRun
 from tests.cluster import ROOT
 from tests.programs import Program
 from tests.waiting import wait_for
 
-TASK = "tasks.print_time"
-LONGEST = 900.0
-START_SECONDS = 10
+TITLE = "jobs due in the same second, until the last message is in the broker"
+LONGEST = 1800.0
+BATCH = 500
+MESSAGE_BYTES = 900
 
 
-def measure(where: Where, *, jobs: int, rounds: int) -> dict[str, Any]:
-    """Measure every system `rounds` times, one after the other in each round, and return seconds and ratios."""
-    systems: dict[str, Callable[[Where, int], float]] = {"limit": limit, "tickwork": tickwork, "stock": stock}
-    seconds: dict[str, list[float]] = {name: [] for name in systems}
-    for _ in range(rounds):
-        for name, run in systems.items():
-            empty(where)
-            seconds[name].append(run(where, jobs))
-    median = {name: statistics.median(values) for name, values in seconds.items()}
-    return {
-        "benchmark": "burst",
-        "jobs": jobs,
-        "seconds": seconds,
-        "median": median,
-        "times_as_fast_as_stock": median["stock"] / median["tickwork"],
-        "share_of_the_limits_speed": median["limit"] / median["tickwork"],
+def measure(where: Where, *, jobs: int, rounds: int, peers: bool = True) -> Found:
+    """Measure the limit, our scheduler over three kinds of jobs, and the peers."""
+    systems: dict[str, System] = {
+        "limit": partial(limit, where, jobs),
+        "Tickwork": partial(tickwork, where, jobs, "interval"),
+        "Tickwork, cron": partial(tickwork, where, jobs, "cron"),
+        "Tickwork, mix": partial(tickwork, where, jobs, "mix"),
     }
+    if peers:
+        systems |= {
+            "celery-redbeat": partial(redbeat, where, jobs),
+            "django-apscheduler": partial(stock, where, jobs),
+            "django-celery-beat": partial(beat, where, jobs),
+            "procrastinate": partial(procrastinate, where, jobs),
+        }
+    found = alternate(systems, rounds)
+    ours = found["Tickwork"]["seconds"]
+    bars = [
+        ("limit", "share of the limit's speed", None, 0.5),
+        ("celery-redbeat", "times as fast as celery-redbeat", 2.5, 4.0),
+        ("django-apscheduler", "times as fast as stock django-apscheduler", 12.0, None),
+        ("django-celery-beat", "times as fast as django-celery-beat", 40.0, None),
+        ("procrastinate", "times as fast as procrastinate's periodic jobs", None, None),
+    ]
+    judged = [
+        Judged(what, ratios(found[name]["seconds"], ours), required, aim, unit="×")
+        for name, what, required, aim in bars
+        if name in found
+    ]
+    shared = [limit / own for limit, own in zip(found["limit"]["cpu"], found["Tickwork"]["cpu"], strict=True)]
+    judged.append(Judged("share of the limit's CPU", shared, unit="×"))
+    rows = {name: measures["seconds"] for name, measures in found.items()}
+    chart = Bars(f"{jobs:,} {TITLE}", "s", rows, logarithmic=True)
+    return Found("burst", TITLE, {"jobs": jobs, "rounds": rounds}, found, judged, chart)
 
 
-def show(found: dict[str, Any], out: TextIO) -> None:
-    """Print the medians with their spread, and the ratios."""
-    print(f"burst: {found['jobs']} jobs due at once, until the last message is in the broker", file=out)
-    for name, values in found["seconds"].items():
-        spread = f"{min(values):.2f}–{max(values):.2f}"
-        print(f"  {name:<10} {found['median'][name]:8.2f} s   ({spread})", file=out)
-    print(f"  {found['times_as_fast_as_stock']:.1f} × stock django-apscheduler", file=out)
-    print(f"  {found['share_of_the_limits_speed']:.2f} × the limit's speed", file=out)
-
-
-def empty(where: Where) -> None:
-    for model in (TaskRun, DjangoJobExecution, ScheduledTask, DjangoJob):
-        model.objects.all().delete()
-    with where.valkey.client() as client:
-        client.flushall()
-
-
-def tickwork(where: Where, jobs: int) -> float:
-    """Our scheduler process, over jobs that came due a moment ago."""
-    with transaction.atomic():
-        for number in range(jobs):
-            add_job(TASK, "interval", id=f"job-{number}", hours=1)
-    due = soon(0)
-    DjangoJob.objects.update(next_run_time=due)
-    program = start(where, ["manage.py", "runscheduler", "--no-sync"])
+def tickwork(where: Where, jobs: int, kind: str, schedulers: int = 1) -> Measures:
+    """Our schedulers, over jobs that come due when all are up."""
+    empty(where)
+    due = soon(8 + 4 * schedulers + jobs / 4000)
+    store_jobs(jobs, due, kind)
+    _analyze()
+    starts = [programs.scheduler(where) for _ in range(schedulers)]
+    running = [start.__enter__() for start in starts]
     try:
-        wait_for(lambda: "Scheduler started" in program.output, what="the scheduler", timeout=60)
-        return until_sent(where, "default", jobs, due)
+        return _until_sent(where, "default", jobs, due, running)
     finally:
-        program.end()
+        for start in starts:
+            start.__exit__(None, None, None)
 
 
-def stock(where: Where, jobs: int) -> float:
+def stock(where: Where, jobs: int) -> Measures:
     """Stock django-apscheduler, whose job function calls `.delay()` from its thread pool."""
-    from tests.faults.stock import program as stock_program
-
-    os.environ["BROKER_URL"] = where.env["BROKER_URL"]
-    due = soon(jobs)
-    store_stock_jobs(stock_program.enqueue, jobs, due)
-    program = start(where, ["-m", "tests.faults.stock.program"])
-    try:
-        wait_for(lambda: "Scheduler started" in program.output, what="the stock scheduler", timeout=60)
-        return until_sent(where, "stock", jobs, due)
-    finally:
-        program.kill(group=True)
+    due = _filled(where, "stock", jobs, per_second=150)
+    return _peer(where, jobs, due, "Scheduler started", "-m", "benchmarks.peers.stock")
 
 
-def store_stock_jobs(enqueue: Any, jobs: int, due: datetime) -> None:
-    """Store jobs as stock django-apscheduler does, through a paused scheduler; it plans from the time in the pickle."""
-    from apscheduler.schedulers.background import BackgroundScheduler
-    from django_apscheduler.jobstores import DjangoJobStore
-
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
-    scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"misfire_grace_time": 3600})
-    scheduler.add_jobstore(DjangoJobStore(), "default")
-    scheduler.start(paused=True)
-    for number in range(jobs):
-        arguments = {"job_id": f"job-{number}", "ledger": "/dev/null"}
-        scheduler.add_job(enqueue, "interval", hours=1, id=f"job-{number}", kwargs=arguments, next_run_time=due)
-    scheduler.shutdown()
+def beat(where: Where, jobs: int) -> Measures:
+    """celery beat with django-celery-beat."""
+    due = _filled(where, "beat", jobs, per_second=1500)
+    scheduler = "django_celery_beat.schedulers:DatabaseScheduler"
+    return _peer(where, jobs, due, "maxinterval ->", *_beat("-S", scheduler))
 
 
-def limit(where: Where, jobs: int) -> float:
+def redbeat(where: Where, jobs: int) -> Measures:
+    """celery beat with celery-redbeat, which records no runs."""
+    due = _filled(where, "redbeat", jobs, per_second=600)
+    return _peer(where, jobs, due, "maxinterval ->", *_beat("-S", "redbeat.RedBeatScheduler"))
+
+
+def procrastinate(where: Where, jobs: int) -> Measures:
+    """procrastinate's periodic jobs, until the last is in its table: the database is its broker."""
+    empty(where)
+    due = soon(12 + jobs / 500)
+    env = {"PERIODIC_JOBS": str(jobs), "PERIODIC_CRON": f"{due.minute} {due.hour} * * * {due.second}", "TZ": "UTC"}
+    with peers_table(where) as rows:
+        command = ("-m", "procrastinate", "--app=benchmarks.peers.periodic.app", "worker", "--queues=nobody")
+        with peer(where, *command, **env) as program:
+            wait_for(lambda: "Starting worker" in program.output, what=lambda: program.output[-2000:], timeout=300)
+            return _measured(where, lambda: rows("SELECT count(*) FROM procrastinate_jobs"), jobs, due, [program])
+
+
+def limit(where: Where, jobs: int) -> Measures:
     """The same rows by raw SQL in the same batch sizes, and prebuilt messages of the same size in one pipeline."""
-    runs, executions = TaskRun._meta.db_table, DjangoJobExecution._meta.db_table
-    with transaction.atomic():
-        DjangoJob.objects.bulk_create(
-            [DjangoJob(id=f"job-{number}", next_run_time=clock.now(), job_state=b"x" * 400) for number in range(jobs)]
-        )
-    message = "x" * 900
-    started = time.monotonic()
+    empty(where)
+    store_jobs(jobs, clock.now())
+    _analyze()
+    message = "x" * MESSAGE_BYTES
+    pids = [os.getpid(), *where.servers]
+    before, started = cpu.spent(pids), time.monotonic()
     with where.valkey.client() as client, connection.cursor() as cursor:
-        for first in range(0, jobs, 500):
-            count = min(500, jobs - first)
+        for first in range(0, jobs, BATCH):
+            count = min(BATCH, jobs - first)
             with transaction.atomic():
-                cursor.execute(
-                    f"WITH due AS (UPDATE {DjangoJob._meta.db_table} SET next_run_time = now() + interval '1 hour'"
-                    " WHERE id IN (SELECT id FROM django_apscheduler_djangojob WHERE next_run_time <= now()"
-                    " ORDER BY next_run_time LIMIT %s FOR UPDATE SKIP LOCKED) RETURNING id),"
-                    f" noted AS (INSERT INTO {executions} (job_id, status, run_time)"
-                    " SELECT id, 'Started execution', now() FROM due RETURNING id, job_id)"
-                    f" INSERT INTO {runs} (id, job_id, execution_id, task, args, kwargs, queue, options, requested_by,"
-                    " note, state,"
-                    " reason, waiting, attempt, retries, scheduled_at, created_at, cancel_requested_by, worker,"
-                    " exception, traceback) SELECT gen_random_uuid(), job_id, id, 'tasks.print_time', '[]', '{}', '',"
-                    " '{}',"
-                    " 'schedule', '', 'queued', '', false, 1, 0, now(), now(), '', '', '', '' FROM noted",
-                    [count],
-                )
+                cursor.execute(LIMIT, [count])
             with client.pipeline(transaction=False) as pipe:
                 for _ in range(count):
                     pipe.lpush("limit", message)
                 pipe.execute()
-    return time.monotonic() - started
+    seconds = time.monotonic() - started
+    return {"seconds": seconds, "cpu": (cpu.spent(pids) - before) / jobs * 1000}
 
 
-def start(where: Where, arguments: list[str]) -> Program:
-    """Start a Python program of the project."""
-    log = where.folder / f"program-{time.monotonic_ns()}.log"
-    env = {**os.environ, **where.env, "PYTHONUNBUFFERED": "1"}
-    return Program([sys.executable, *arguments], name=arguments[-1], log=log, env=env, cwd=ROOT)
+LIMIT = f"""
+    WITH due AS (
+        UPDATE {DjangoJob._meta.db_table} SET next_run_time = now() + interval '1 hour' WHERE id IN (
+            SELECT id FROM {DjangoJob._meta.db_table} WHERE next_run_time <= now()
+            ORDER BY next_run_time LIMIT %s FOR UPDATE SKIP LOCKED
+        ) RETURNING id
+    ), noted AS (
+        INSERT INTO {DjangoJobExecution._meta.db_table} (job_id, status, run_time)
+        SELECT id, 'Started execution', now() FROM due RETURNING id, job_id
+    )
+    INSERT INTO {TaskRun._meta.db_table} (
+        id, job_id, execution_id, task, args, kwargs, queue, options, requested_by, note, state, reason, waiting,
+        attempt, retries, scheduled_at, created_at, cancel_requested_by, worker, exception, traceback
+    ) SELECT
+        gen_random_uuid(), job_id, id, 'bench.nothing', '[]', '{{}}', '', '{{}}', 'schedule', '', 'queued', '', false,
+        1, 0, now(), now(), '', '', '', ''
+    FROM noted
+"""
 
 
-def soon(jobs: int) -> datetime:
-    """Return a second in which all jobs can come due: when they are stored and the scheduler is up."""
-    return clock.now().replace(microsecond=0) + timedelta(seconds=START_SECONDS + jobs // 100)
+def _analyze() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
 
 
-def until_sent(where: Where, queue: str, jobs: int, due: datetime) -> float:
-    """Return the seconds from `due` until as many messages are in the broker."""
-    assert clock.now() < due, "the scheduler was not up in time: raise START_SECONDS"
+def _filled(where: Where, kind: str, jobs: int, *, per_second: float) -> datetime:
+    """Store a peer's jobs, due when the peer is up; `per_second` is what it stores and loads at least."""
+    empty(where)
+    due = soon(15 + jobs / per_second)
+    fill_peer(where, kind, jobs, due)
+    return due
+
+
+def _beat(*more: str) -> list[str]:
+    return ["-m", "celery", "-A", "benchmarks.peers.celery", "beat", "-l", "INFO", "-s", "/dev/null", *more]
+
+
+def _peer(where: Where, jobs: int, due: datetime, ready: str, *command: str) -> Measures:
+    with peer(where, *command) as program:
+        wait_for(lambda: ready in program.output, what=lambda: program.output[-2000:], timeout=300)
+        return _until_sent(where, "peers", jobs, due, [program])
+
+
+def _until_sent(where: Where, queue: str, jobs: int, due: datetime, running: list[Program]) -> Measures:
     with where.valkey.client() as client:
-        wait_for(lambda: client.llen(queue) >= jobs, what=f"{jobs} messages", timeout=LONGEST, every=0.01)
+        return _measured(where, lambda: int(client.llen(queue)), jobs, due, running)
+
+
+def _measured(where: Where, count: Callable[[], int], jobs: int, due: datetime, running: list[Program]) -> Measures:
+    """Watch the messages arrive from `due` on: seconds until the last, lateness of the median, CPU per 1,000."""
+    early = (due - clock.now()).total_seconds()
+    assert early > 0, "the program was not up in time: wait longer before the jobs are due"
+    time.sleep(max(0.0, early - 0.05))
+    pids = [*(program.pid for program in running), *where.servers]
+    assert count() == 0, "jobs fired before they were due"
+    before, half = cpu.spent(pids), None
+    deadline = time.monotonic() + LONGEST
+    while (sent := count()) < jobs:
+        if half is None and sent >= jobs / 2:
+            half = _since(due)
+        assert time.monotonic() < deadline, f"only {sent} of {jobs}: {running[0].output[-2000:]}"
+        assert all(program.is_running for program in running), running[0].output[-2000:]
+        time.sleep(0.01)
+    seconds = _since(due)
+    spent = cpu.spent(pids) - before
+    return {"seconds": seconds, "half": half or seconds, "cpu": spent / jobs * 1000}
+
+
+def _since(due: datetime) -> float:
     return (clock.now() - due).total_seconds()
+
+
+def peers_table(where: Where) -> AbstractContextManager[Callable[[str], int]]:
+    """Make procrastinate's tables anew, and return what counts in them."""
+    return _PeersTable(where)
+
+
+class _PeersTable:
+    def __init__(self, where: Where) -> None:
+        self.where = where
+
+    def __enter__(self) -> Callable[[str], int]:
+        import psycopg
+
+        self.connection = psycopg.connect(self.where.env["PEERS_DATABASE"], autocommit=True)
+        self.connection.execute("DROP SCHEMA public CASCADE")
+        self.connection.execute("CREATE SCHEMA public")
+        env = {**os.environ, **self.where.env}
+        command = [PEERS, "-m", "procrastinate", "--app=benchmarks.peers.periodic.app", "schema", "--apply"]
+        subprocess.run(command, check=True, cwd=ROOT, env=env, capture_output=True)
+        return lambda sql: self.connection.execute(sql).fetchone()[0]  # type: ignore[index]
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()

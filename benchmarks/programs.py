@@ -1,0 +1,132 @@
+"""Starts our programs and the peers', and stores jobs for them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from django.db import connection
+from django_apscheduler.models import DjangoJob, DjangoJobExecution
+
+from benchmarks.servers import Where
+from scheduler import clock, triggers
+from scheduler.jobstore import dump_state
+from scheduler.models import ScheduledTask, ServiceProcess, TaskRun
+from tests.cluster import ROOT
+from tests.programs import Program
+from tests.waiting import wait_for
+
+PEERS = ROOT / ".venv-peers" / "bin" / "python"
+MODELS = (TaskRun, DjangoJobExecution, ScheduledTask, DjangoJob, ServiceProcess)
+BATCH = 5_000
+
+
+@contextmanager
+def running(where: Where, *command: str, python: str = sys.executable, **env: str) -> Iterator[Program]:
+    """Run a Python program of the project while the block lasts."""
+    log = where.folder / f"program-{time.monotonic_ns()}.log"
+    everything = {**os.environ, **where.env, "PYTHONUNBUFFERED": "1", **env}
+    program = Program([python, *command], name=command[-1], log=log, env=everything, cwd=ROOT)
+    try:
+        yield program
+    finally:
+        program.end()
+
+
+def scheduler(where: Where, **env: str) -> Any:
+    """Run our scheduler, past its first pass."""
+    return _past(
+        running(where, "manage.py", "runscheduler", "--no-sync", **env),
+        lambda pid: ServiceProcess.objects.filter(pid=pid, last_pass_at__isnull=False).exists(),
+    )
+
+
+def worker(where: Where, *more: str, **env: str) -> Any:
+    """Run one of our workers with two pool processes, which has said that it lives."""
+    command = ("-m", "celery", "-A", "project", "worker", "-c", "2", "-Q", "default", "-l", "WARNING", *more)
+    return _past(
+        running(where, *command, "--without-gossip", "--without-mingle", **env),
+        lambda pid: ServiceProcess.objects.filter(pid=pid, stopped_at=None).exists(),
+    )
+
+
+def peer(where: Where, *command: str, **env: str) -> Any:
+    """Run a peer's program."""
+    settings = {"DJANGO_SETTINGS_MODULE": "benchmarks.peers.settings"}
+    return running(where, *command, python=str(PEERS), **{**settings, **env})
+
+
+def fill_peer(where: Where, kind: str, jobs: int, due: datetime) -> None:
+    """Store a peer's jobs."""
+    settings = {"DJANGO_SETTINGS_MODULE": "benchmarks.peers.settings"}
+    subprocess.run(
+        [PEERS, "-m", "benchmarks.peers.fill", kind, str(jobs), str(due.timestamp())],
+        check=True, cwd=ROOT, env={**os.environ, **where.env, **settings},
+    )  # fmt: skip
+
+
+@contextmanager
+def _past(program: Any, ready: Any) -> Iterator[Program]:
+    with program as started:
+        wait_for(lambda: ready(started.pid), what=lambda: started.output[-2000:], timeout=120, every=0.1)
+        yield started
+
+
+def empty(where: Where) -> None:
+    """Leave nothing in the database and the broker."""
+    with connection.cursor() as cursor:
+        if where.database == "postgres":
+            cursor.execute(f"TRUNCATE {', '.join(model._meta.db_table for model in MODELS)} CASCADE")
+            cursor.execute("VACUUM ANALYZE")
+        else:
+            for model in MODELS:
+                cursor.execute(f"DELETE FROM {model._meta.db_table}")
+    with where.valkey.client() as client:
+        client.flushall()
+
+
+KINDS: dict[str, list[dict[str, Any]]] = {
+    "interval": [{"trigger": {"type": "interval", "hours": 1}}],
+    "cron": [{"trigger": {"type": "cron", "minute": "*/5", "hour": "6-22", "day_of_week": "mon-fri"}}],
+    "mix": [
+        {"trigger": {"type": "interval", "hours": 1}, "task": "bench.take", "args": [1, "two"]},
+        {"trigger": {"type": "cron", "minute": "15,45"}, "task": "bench.take", "kwargs": {"path": "/srv/reports"}},
+        {"trigger": {"type": "cron", "hour": 6, "day_of_week": "mon-fri", "timezone": "Europe/Berlin"}},
+        {"trigger": {"type": "calendarinterval", "days": 1, "hour": 9}, "priority": 5, "time_limit": 60},
+    ],
+}
+
+
+def store_jobs(count: int, due: datetime, kind: str = "interval", spread: timedelta = timedelta()) -> None:
+    """Store jobs that are due at `due`, or evenly over `spread` from then on; fast, past the checks of `add_job`."""
+    templates = [partial(_job, **template) for template in KINDS[kind]]
+    kept = [triggers.trigger_from_data(template["trigger"], timezone="UTC") for template in KINDS[kind]]
+    for first in range(0, count, BATCH):
+        tasks, rows = [], []
+        for number in range(first, min(first + BATCH, count)):
+            at = due + spread * number / count
+            task = templates[number % len(templates)](f"job-{number}")
+            tasks.append(task)
+            rows.append(
+                DjangoJob(id=task.job_id, next_run_time=at, job_state=dump_state(task, kept[number % len(kept)], at))
+            )
+        DjangoJob.objects.bulk_create(rows)
+        ScheduledTask.objects.bulk_create(tasks)
+
+
+def _job(job_id: str, *, trigger: Any, task: str = "bench.nothing", **fields: Any) -> ScheduledTask:
+    if fields.get("args") or fields.get("kwargs"):
+        fields["kwargs"] = {**fields.get("kwargs", {}), "job": job_id}
+    return ScheduledTask(job_id=job_id, task=task, **fields)
+
+
+def soon(seconds: float) -> datetime:
+    """Return a whole second, at least so many seconds from now."""
+    return clock.now().replace(microsecond=0) + timedelta(seconds=seconds + 1)
