@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME …] [--jobs N] [--rounds N] [--full]`: measures, writes var/benchmarks/NAME.json, judges."""
+"""`python -m benchmarks [NAME …] [--jobs N] [--rounds N] [--full]`: measures, judges, writes JSON."""
 
 from __future__ import annotations
 

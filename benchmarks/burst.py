@@ -6,7 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from functools import partial
 
@@ -15,7 +15,7 @@ from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from benchmarks import cpu, programs
 from benchmarks.measuring import Bars, Found, Judged, Measures, System, alternate, ratios
-from benchmarks.programs import PEERS, empty, fill_peer, peer, running, soon, store_jobs
+from benchmarks.programs import PEERS, empty, fill_peer, peer, soon, store_jobs
 from benchmarks.servers import Where
 from scheduler import clock
 from scheduler.models import TaskRun
@@ -71,13 +71,9 @@ def tickwork(where: Where, jobs: int, kind: str, schedulers: int = 1) -> Measure
     due = soon(8 + 4 * schedulers + jobs / 4000)
     store_jobs(jobs, due, kind)
     _analyze()
-    starts = [programs.scheduler(where) for _ in range(schedulers)]
-    running = [start.__enter__() for start in starts]
-    try:
-        return _until_sent(where, "default", jobs, due, running)
-    finally:
-        for start in starts:
-            start.__exit__(None, None, None)
+    with ExitStack() as stack:
+        started = [stack.enter_context(programs.scheduler(where)) for _ in range(schedulers)]
+        return _until_sent(where, "default", jobs, due, started)
 
 
 def stock(where: Where, jobs: int) -> Measures:
@@ -175,25 +171,25 @@ def _peer(where: Where, jobs: int, due: datetime, ready: str, *command: str) -> 
         return _until_sent(where, "peers", jobs, due, [program])
 
 
-def _until_sent(where: Where, queue: str, jobs: int, due: datetime, running: list[Program]) -> Measures:
+def _until_sent(where: Where, queue: str, jobs: int, due: datetime, started: list[Program]) -> Measures:
     with where.valkey.client() as client:
-        return _measured(where, lambda: int(client.llen(queue)), jobs, due, running)
+        return _measured(where, lambda: int(client.llen(queue)), jobs, due, started)
 
 
-def _measured(where: Where, count: Callable[[], int], jobs: int, due: datetime, running: list[Program]) -> Measures:
+def _measured(where: Where, count: Callable[[], int], jobs: int, due: datetime, started: list[Program]) -> Measures:
     """Watch the messages arrive from `due` on: seconds until the last, lateness of the median, CPU per 1,000."""
     early = (due - clock.now()).total_seconds()
     assert early > 0, "the program was not up in time: wait longer before the jobs are due"
     time.sleep(max(0.0, early - 0.05))
-    pids = [*(program.pid for program in running), *where.servers]
+    pids = [*(program.pid for program in started), *where.servers]
     assert count() == 0, "jobs fired before they were due"
     before, half = cpu.spent(pids), None
     deadline = time.monotonic() + LONGEST
     while (sent := count()) < jobs:
         if half is None and sent >= jobs / 2:
             half = _since(due)
-        assert time.monotonic() < deadline, f"only {sent} of {jobs}: {running[0].output[-2000:]}"
-        assert all(program.is_running for program in running), running[0].output[-2000:]
+        assert time.monotonic() < deadline, f"only {sent} of {jobs}: {started[0].output[-2000:]}"
+        assert all(program.is_running for program in started), started[0].output[-2000:]
         time.sleep(0.01)
     seconds = _since(due)
     spent = cpu.spent(pids) - before

@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +17,7 @@ from kombu.exceptions import BatchPublishError, OperationalError
 
 from . import clock, reach, runs
 from .db import OUTAGE, drop_connection
+from .messages import MOST_AT_ONCE, Moulds, push
 from .models import State, TaskRun
 from .secrets import mask_arguments
 
@@ -60,6 +60,7 @@ class Publisher:
         self.timeout = timeout
         self._connection: Connection | None = None
         self._producer: Any = None
+        self._moulds: Moulds | None = None
 
     def send(self, batch: Sequence[TaskRun]) -> None:
         """Send the messages of a batch through one pipeline.
@@ -67,13 +68,17 @@ class Publisher:
         :raises OperationalError: (kombu's) if the broker is out of reach; some of the messages may have been sent
         """
         app = current_app._get_current_object()
-        if self._producer is None:
+        if self._connection is None or self._moulds is None:
             self._connection = broker_connection(self.timeout)
             self._producer = app.amqp.Producer(self._connection, auto_declare=False)
+            self._moulds = Moulds(app, self._producer)
         try:
-            with self._connection._reraise_as_library_errors(), self._batch(len(batch)):  # type: ignore[union-attr]
-                for run in batch:
-                    self._send_one(app, run)
+            with self._connection._reraise_as_library_errors():
+                rest = self._push_cast(self._moulds, batch)
+                if rest:
+                    with self._producer.batch(max_size=MOST_AT_ONCE):
+                        for run in rest:
+                            self._send_one(run)
         except BatchPublishError as error:  # the pipeline failed, which no single message is to blame for
             self.close()
             raise OperationalError(str(error.__cause__ or error)) from error
@@ -81,19 +86,19 @@ class Publisher:
             self.close()
             raise
 
-    def _batch(self, size: int) -> Any:
-        batch = getattr(self._producer, "batch", None)  # kombu 5.7 and newer
-        return batch(max_size=min(size, 500)) if batch and self._producer.supports_batch_publish else nullcontext()
+    def _push_cast(self, moulds: Moulds, batch: Sequence[TaskRun]) -> list[TaskRun]:
+        """Push the messages that can be cast; return the runs whose messages Celery must build."""
+        cast = [(run, moulds.cast(run, self._send_one)) for run in batch]
+        push(self._producer.channel, [message for _, message in cast if message is not None])
+        return [run for run, message in cast if message is None]
 
-    def _send_one(self, app: Any, run: TaskRun) -> None:
-        options = {
-            name: run.options[name] for name in ("priority", "time_limit", "soft_time_limit") if name in run.options
-        }
+    def _send_one(self, run: TaskRun) -> None:
+        options = {name: run.options[name] for name in MESSAGE_OPTIONS if name in run.options}
         if run.queue:
             options["queue"] = run.queue
         if run.expires_at is not None:
             options["expires"] = run.expires_at
-        app.send_task(
+        current_app.send_task(
             run.task,
             run.args,
             run.kwargs,
@@ -112,7 +117,7 @@ class Publisher:
 
     def close(self) -> None:
         """Close the connection; the next `send` opens a new one."""
-        connection, self._connection, self._producer = self._connection, None, None
+        connection, self._connection, self._producer, self._moulds = self._connection, None, None, None
         if connection is not None:
             try:
                 connection.release()

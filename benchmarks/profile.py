@@ -1,0 +1,70 @@
+"""Where the time goes: `python -m benchmarks.profile burst [--jobs N] [--kind mix] [--top N]`.
+
+Profiles in this process what a scheduler does between the moment that jobs come due and the last message in the
+broker, and what a worker does around a task's body.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import pstats
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from benchmarks.servers import Where, servers
+
+
+def burst(where: Where, jobs: int, kind: str) -> None:
+    """Claim, plan, write, publish and note `jobs` firings, on one thread."""
+    from scheduler import clock, conf
+    from scheduler.arguments import KnownTasks
+    from scheduler.engine.passes import plan_due
+    from scheduler.publishing import Publisher, publish
+
+    known, publisher = KnownTasks(), Publisher(5)
+    while (planned := plan_due(clock.now(), known, limit=conf.get("BATCH_SIZE"))).more:
+        publish(publisher, planned.new)
+    publish(publisher, planned.new)
+
+
+def prepare_burst(where: Where, jobs: int, kind: str) -> None:
+    from benchmarks.programs import empty, store_jobs
+    from scheduler import clock
+
+    empty(where)
+    store_jobs(jobs, clock.now() - timedelta(seconds=1), kind)
+
+
+PROFILES: dict[str, tuple[Callable[[Where, int, str], None], Callable[[Where, int, str], None]]] = {
+    "burst": (prepare_burst, burst),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.profile", description=__doc__)
+    parser.add_argument("what", choices=PROFILES)
+    parser.add_argument("--jobs", type=int, default=5000)
+    parser.add_argument("--kind", default="interval")
+    parser.add_argument("--top", type=int, default=45)
+    parser.add_argument("--sort", default="tottime")
+    options = parser.parse_args()
+    prepare, work = PROFILES[options.what]
+    with servers() as where:
+        prepare(where, 500, options.kind)
+        work(where, 500, options.kind)  # what is done once in a process's life is not what costs
+        prepare(where, options.jobs, options.kind)
+        cpu, wall = time.process_time(), time.monotonic()
+        work(where, options.jobs, options.kind)
+        cpu, wall = time.process_time() - cpu, time.monotonic() - wall
+        prepare(where, options.jobs, options.kind)
+        profiler = cProfile.Profile()
+        profiler.runcall(work, where, options.jobs, options.kind)
+    pstats.Stats(profiler).strip_dirs().sort_stats(options.sort).print_stats(options.top)
+    each = 1e6 / options.jobs
+    print(f"without the profiler: {cpu * each:.0f} µs of this process's CPU and {wall * each:.0f} µs for each")
+
+
+if __name__ == "__main__":
+    main()
