@@ -31,14 +31,25 @@ STATUS = {
 }
 
 
+BORN_WITH = ("status", "finished", "duration", "exception")
+"""The columns of an execution row that a new run fills, beside its job and its time."""
+
+
+def birth(run: TaskRun) -> dict[str, Any]:
+    """Return what a new run's execution row says, by column."""
+    if run.finished_at is None:
+        return {"status": STATUS[State(run.state)], "finished": None, "duration": None, "exception": None}
+    return {
+        "status": STATUS[State(run.state)],
+        "finished": Decimal(str(round(run.finished_at.timestamp(), 2))),
+        "duration": Decimal(0),
+        "exception": clean(run.reason, LIBRARY_EXCEPTION_CHARS),
+    }
+
+
 def row_for(run: TaskRun) -> DjangoJobExecution:
     """Return the unsaved execution row of a new run."""
-    row = DjangoJobExecution(job_id=run.job_id, run_time=run.scheduled_at, status=STATUS[State(run.state)])
-    if run.finished_at is not None:
-        row.finished = Decimal(str(round(run.finished_at.timestamp(), 2)))
-        row.duration = Decimal(0)
-        row.exception = clean(run.reason, LIBRARY_EXCEPTION_CHARS)
-    return row
+    return DjangoJobExecution(job_id=run.job_id, run_time=run.scheduled_at, **birth(run))
 
 
 def write_outcome(

@@ -64,6 +64,35 @@ def test_a_new_run_carries_what_it_needs_without_its_job(job: ScheduledTask) -> 
     assert run.id == runs.firing_id("job", now)
 
 
+def test_new_runs_are_stored_with_every_field_as_it_was(job: ScheduledTask) -> None:
+    job.args, job.kwargs = [1, 2.5, None, "ж 🎈 \\ % %s '"], {"deep": [{"a": [True]}], "": "\x7f"}
+    job.priority, job.soft_time_limit, job.expires, job.queue = 3, 1.5, 0.25, "long"
+    now = clock.now()
+    new = [
+        runs.new_run(job, now, now=now),
+        runs.new_run(job, now + timedelta(microseconds=1), now=now, waiting=True, requested_by="O'Neil", note="a\nb"),
+        runs.new_run(job, now - timedelta(days=9999), now=now, state=State.MISSED, reason="Missed: “late”"),
+        runs.new_run(
+            job, now, now=now, run_id=uuid.uuid4(), state=State.SKIPPED, reason="x" * 3000, args=[], kwargs={}
+        ),
+    ]
+    new[-1].scheduled_at += timedelta(hours=1)
+    wanted = [{field.attname: getattr(run, field.attname) for field in TaskRun._meta.concrete_fields} for run in new]
+    assert runs.insert(new) == new
+    for run, fields in zip(new, wanted, strict=True):
+        stored = TaskRun.objects.get(id=run.id)
+        found = {name: getattr(stored, name) for name in fields}
+        assert found == {**fields, "execution_id": run.execution_id}
+        row = DjangoJobExecution.objects.get(id=run.execution_id)
+        assert (row.job_id, row.run_time, row.traceback) == (run.job_id, run.scheduled_at, None)
+    statuses = [execution_of(run).status for run in new]
+    assert statuses == ["Started execution", "Started execution", "Missed!", "Max instances!"]
+    missed, skipped = (execution_of(run) for run in new[2:])
+    assert (missed.exception, missed.duration) == ("Missed: “late”", 0)
+    assert float(missed.finished) == round(now.timestamp(), 2)
+    assert len(skipped.exception) == 1000
+
+
 def test_the_same_firing_is_inserted_once(job: ScheduledTask) -> None:
     at = clock.now()
     first, again = (runs.new_run(job, at, now=at) for _ in range(2))
