@@ -23,6 +23,7 @@ from kombu.exceptions import BatchPublishError
 from kombu.serialization import dumps
 
 from .models import TaskRun
+from .secrets import mask_arguments
 
 Send = Callable[[TaskRun], object]
 """Has Celery send a run's message."""
@@ -47,6 +48,8 @@ class Moulds:
 
     def cast(self, run: TaskRun, send: Send) -> tuple[str, str] | None:
         """Return the Redis list that a run's message goes to and the message; None where Celery must send it."""
+        if masked_reprs(self._app, run):
+            return None
         options = run.options
         kind = (
             run.task, run.queue, run.attempt, run.retries, run.expires_at is None, options.get("priority"),
@@ -144,11 +147,11 @@ class _Mould:
                     place[field] = MARK + slot
         self._parts = SLOT.split(json.dumps(message))
         self._slots = self._parts[1::2]
-        self._nothing = _payload(app, [], {})
+        self._nothing = _payload(app, TaskRun())
 
     def cast(self, run: TaskRun, tag: str | None = None) -> str:
         """Return the message of a run of this kind."""
-        payload = _payload(self._app, run.args, run.kwargs) if run.args or run.kwargs else self._nothing
+        payload = _payload(self._app, run) if run.args or run.kwargs else self._nothing
         values = {"id": f'"{run.id}"', "tag": f'"{tag or uuid.uuid4()}"', **payload}
         if run.expires_at is not None:
             left = (run.expires_at - maybe_make_aware(self._app.now())).total_seconds()
@@ -167,14 +170,30 @@ class _Mould:
         return _without_age(mine) == _without_age(text)
 
 
-def _payload(app: Celery, args: list[Any], kwargs: dict[str, Any]) -> dict[str, str]:
+def _payload(app: Celery, run: TaskRun) -> dict[str, str]:
     """Return what the arguments fill, as JSON: the body, and the texts that monitors show."""
+    text = dumps((run.args, run.kwargs, EMBEDDED), serializer="json")[2]
     most, levels = app.amqp.argsrepr_maxsize, app.conf.task_repr_maxlevels
-    text = dumps((args, kwargs, EMBEDDED), serializer="json")[2]
     return {
         "body": f'"{b64encode(text.encode() if isinstance(text, str) else text).decode()}"',
-        "args": json.dumps(saferepr(args or (), most, maxlevels=levels)),
-        "kwargs": json.dumps(saferepr(kwargs or {}, app.amqp.kwargsrepr_maxsize, maxlevels=levels)),
+        "args": json.dumps(saferepr(run.args or (), most, maxlevels=levels)),
+        "kwargs": json.dumps(saferepr(run.kwargs or {}, app.amqp.kwargsrepr_maxsize, maxlevels=levels)),
+    }
+
+
+def masked_reprs(app: Celery, run: TaskRun) -> dict[str, str]:
+    """Return what events, monitors and the worker's own log are to show of arguments that hold a secret, else nothing.
+
+    A sender that gives these texts gets them into the message's properties, too (Celery's Task.apply_async).
+    """
+    if not run.args and not run.kwargs:
+        return {}
+    args, kwargs = mask_arguments(run.task, run.args, run.kwargs)
+    if (args, kwargs) == (run.args, run.kwargs):
+        return {}
+    return {
+        "argsrepr": saferepr(args, app.amqp.argsrepr_maxsize),
+        "kwargsrepr": saferepr(kwargs, app.amqp.kwargsrepr_maxsize),
     }
 
 

@@ -10,16 +10,14 @@ from datetime import datetime
 from typing import Any
 
 from celery import current_app
-from celery.utils.saferepr import saferepr
 from django.db import DEFAULT_DB_ALIAS, connections
 from kombu import Connection
 from kombu.exceptions import BatchPublishError, OperationalError
 
 from . import clock, reach, runs
 from .db import OUTAGE, drop_connection
-from .messages import MOST_AT_ONCE, Moulds, push
+from .messages import MOST_AT_ONCE, Moulds, masked_reprs, push
 from .models import State, TaskRun
-from .secrets import mask_arguments
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +109,7 @@ class Publisher:
             add_to_parent=False,
             root_id=str(run.id),
             parent_id=None,
-            **_shown_arguments(app, run),
+            **masked_reprs(current_app, run),
             **options,
         )
 
@@ -123,17 +121,6 @@ class Publisher:
                 connection.release()
             except Exception:  # a broken socket may fail to close as well
                 logger.debug("Broker connection failed to close", exc_info=True)
-
-
-def _shown_arguments(app: Any, run: TaskRun) -> dict[str, str]:
-    """Return what events, monitors and the worker's own log show of the arguments, where Celery would show a secret."""
-    args, kwargs = mask_arguments(run.task, run.args, run.kwargs)
-    if (args, kwargs) == (run.args, run.kwargs):
-        return {}
-    return {
-        "argsrepr": saferepr(args, app.amqp.argsrepr_maxsize),
-        "kwargsrepr": saferepr(kwargs, app.amqp.kwargsrepr_maxsize),
-    }
 
 
 def publish(publisher: Publisher, batch: Sequence[TaskRun]) -> None:

@@ -255,3 +255,14 @@ def test_kinds_are_forgotten_where_there_are_very_many(
     assert publisher._moulds is not None
     assert len(publisher._moulds._kept) <= 5
     assert len(taken(broker)) == 19
+
+
+def test_a_secret_shows_in_no_message_but_in_its_body(broker: Any, publisher: Publisher) -> None:
+    runs = [
+        new_run(kwargs={"password": "hunter22"}),
+        new_run(kwargs={"user": "me"}),
+        new_run(kwargs={"token": "t0ken"}),
+    ]
+    publisher.send(runs)
+    shown = sorted(message["headers"]["kwargsrepr"] for _, message in taken(broker))
+    assert shown == ["{'password': '*****'}", "{'token': '*****'}", "{'user': 'me'}"]
