@@ -48,7 +48,10 @@ class Faults:
     def stop_a_scheduler(self) -> None:
         program = self.site.random.choice(self.site.schedulers)
         program.signal(signal.SIGSTOP)
-        self.site.wait_until_fired(within=20, count=5)
+        if _postgres is not None:
+            self.site.wait_until_fired(within=20, count=5)
+        else:  # SQLite has one write lock for a whole file, and a stopped process keeps it (docs/lifecycle.md)
+            time.sleep(3)
         program.signal(signal.SIGCONT)
 
     def kill_a_child(self) -> None:
