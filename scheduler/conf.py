@@ -26,8 +26,8 @@ def _number(least: float, most: float = float("inf")) -> Callable[[Any], bool]:
     return lambda v: isinstance(v, int | float) and not isinstance(v, bool) and least <= v <= most
 
 
-def _whole(least: int) -> Callable[[Any], bool]:
-    return lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= least
+def _whole(least: int, most: float = float("inf")) -> Callable[[Any], bool]:
+    return lambda v: isinstance(v, int) and not isinstance(v, bool) and least <= v <= most
 
 
 def _names(v: Any) -> bool:
@@ -78,8 +78,15 @@ SETTINGS: dict[str, Setting] = {
         [], _names, "a list of names", "arguments that are masked where they are shown, besides those that look secret"
     ),
     # retention
-    "RETENTION_DAYS": Setting(30, _number(0), "days", "age at which `manage.py prune` deletes a finished run"),
-    "RETENTION_RUNS": Setting(100, _whole(0), "a whole number", "newest runs of each job that are always kept"),
+    "RETENTION_DAYS": Setting(
+        30, _number(0, 36_500), "days, 36500 at most", "age at which the engine deletes an ended run"
+    ),
+    "RETENTION_RUNS": Setting(
+        100, _whole(0, 100_000), "a whole number, 100000 at most", "newest runs of each job that are always kept"
+    ),
+    "RETENTION_LOG_DAYS": Setting(
+        14, _number(0, 36_500), "days, 36500 at most", "age at which the engine deletes an ended run's log"
+    ),
     # tasks
     "ALLOWED_TASKS": Setting(["*"], _names, "a list of patterns", "tasks that may be scheduled at all"),
     "TASK_PERMISSIONS": Setting(

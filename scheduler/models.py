@@ -262,7 +262,10 @@ class HourTally(models.Model):
 
 
 class RetentionRule(models.Model):
-    """How long ended runs are kept. One row for a state, and one without a state for all that have no row."""
+    """How long ended runs are kept. One row for a state, and one without a state for all that have no row.
+
+    Where there is no row, settings say it; `scheduler.retention` tells which rules are in force.
+    """
 
     state = models.CharField(
         _("state"), max_length=9, choices=[("", _("any other state")), *((s.value, s.label) for s in TERMINAL)],
@@ -285,8 +288,6 @@ class BulkAction(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     action = models.CharField(_("action"), max_length=20)
-    ids = models.JSONField(default=list)
-    """What is still to be done: ids of jobs, or of runs."""
     total = models.PositiveIntegerField(_("total"))
     done = models.PositiveIntegerField(_("done"), default=0)
     refused = models.PositiveIntegerField(_("refused"), default=0)
@@ -305,6 +306,33 @@ class BulkAction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.total}"
+
+
+class BulkPart(models.Model):
+    """Some of the objects that a bulk action has still to do: ids of jobs, or of runs. Gone when they are done."""
+
+    bulk = models.ForeignKey(BulkAction, models.CASCADE, related_name="parts")
+    ids = models.JSONField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.bulk_id}: {len(self.ids)}"
+
+
+class Chore(models.Model):
+    """What the engine does now and then, one scheduler at a time: when it is due, and where it goes on."""
+
+    name = models.CharField(max_length=30, primary_key=True)
+    due_at = models.DateTimeField()
+    place = models.JSONField(default=dict)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.due_at}"
 
 
 class ServiceProcess(models.Model):

@@ -1,45 +1,123 @@
-"""Deletes old runs, by age and never the newest of each job; `manage.py prune`."""
+"""How long ended runs and their logs are kept: the rules in force, and changing them; pages, commands and engine.
+
+`rules()` reads them, `set_rule()` and `drop_rule()` change one, `prune()` deletes all that is past them at once. The
+engine does the same in small steps (`engine/upkeep.py`); `sweep.py` has the steps.
+"""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
-from django_apscheduler.models import DjangoJobExecution
+from . import chores, clock, conf, sweep
+from .db import write_transaction
+from .exceptions import InvalidInput
+from .models import TERMINAL, RetentionRule
 
-from . import clock, conf, processes
-from .models import TERMINAL, TaskRun
+MOST_DAYS = 36_500
+MOST_RUNS = 100_000
+OTHERS = ""
+"""Stands for all states that have no rule of their own."""
+CHORES = LOGS, RUNS = ("logs", "runs")
+"""What the engine does by these rules, logs first."""
 
-BATCH = 1_000
+
+@dataclass(frozen=True)
+class Rule:
+    """How long runs that ended in one state are kept."""
+
+    days: float
+    """A run goes when it is older, …"""
+    keep: int
+    """… unless it is among so many newest runs of its job, whatever these ended as."""
+    log_days: float
+    """Its log goes before it, when it is older than this."""
+    is_own: bool
+    """Whether somebody has set it for this very state."""
+
+
+def rules() -> dict[str, Rule]:
+    """Return the rule in force for each terminal state, and under "" the one for states without a rule of their own."""
+    own = {row.state: Rule(row.days, row.keep, row.log_days, is_own=True) for row in RetentionRule.objects.all()}
+    settings = Rule(conf.get("RETENTION_DAYS"), conf.get("RETENTION_RUNS"), conf.get("RETENTION_LOG_DAYS"), False)
+    others = own.get(OTHERS, settings)
+    return {OTHERS: others, **{str(state): own.get(state, replace(others, is_own=False)) for state in TERMINAL}}
+
+
+def set_rule(
+    state: str, *, days: float | None = None, keep: int | None = None, log_days: float | None = None
+) -> RetentionRule:
+    """Set the rule for a state, in force within seconds; what is left out stays as it is in force now.
+
+    :param state: a terminal state, or "" for all that have no rule of their own
+    :raises InvalidInput: if anything of it is wrong; nothing is changed then
+    """
+    given = {
+        "days": None if days is None else _days("days", days),
+        "keep": None if keep is None else _runs("keep", keep),
+        "log_days": None if log_days is None else _days("log_days", log_days),
+    }
+    _check_state(state)
+    with write_transaction():
+        now = rules()[state]
+        values = {name: getattr(now, name) if value is None else value for name, value in given.items()}
+        rule, _ = RetentionRule.objects.update_or_create(state=state, defaults=values)
+        chores.hurry(*CHORES)
+    return rule
+
+
+def drop_rule(state: str) -> None:
+    """Take a state's own rule away: the one for all others holds for it then, or the settings.
+
+    :raises InvalidInput: if there is no such state
+    """
+    _check_state(state)
+    with write_transaction():
+        RetentionRule.objects.filter(state=state).delete()
+        chores.hurry(*CHORES)
+
+
+def _check_state(state: Any) -> None:
+    if state != OTHERS and state not in TERMINAL:
+        known = ", ".join(TERMINAL)
+        raise InvalidInput("state", state, "is not a state that runs end in", f'It is one of {known}, or "" for all.')
+
+
+def _days(field: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_DAYS:
+        raise InvalidInput(field, value, "is not a number of days", f"It takes 0 to {MOST_DAYS} (a century).")
+    return float(value)
+
+
+def _runs(field: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_RUNS:
+        raise InvalidInput(field, value, "is not a number of runs", f"It takes whole numbers from 0 to {MOST_RUNS}.")
+    return value
 
 
 def prune(*, days: float | None = None, keep: int | None = None) -> int:
-    """Delete ended runs older than `days` with their execution rows, but keep the newest `keep` of each job.
+    """Delete all ended runs that are past the rules, with their logs and execution rows, and old logs of others.
 
-    :param days: age by scheduled time; `RETENTION_DAYS` if left out
-    :param keep: runs of each job; `RETENTION_RUNS` if left out
+    :param days: age by scheduled time, in place of what the rules say
+    :param keep: newest runs of each job to keep, in place of what the rules say
     :return: how many runs were deleted
     """
-    days = conf.get("RETENTION_DAYS") if days is None else days
-    keep = conf.get("RETENTION_RUNS") if keep is None else keep
-    before = clock.now() - timedelta(days=days)
-    deleted = 0
-    for job_id in TaskRun.objects.order_by("job_id").values_list("job_id", flat=True).distinct():
-        deleted += _prune_job(job_id, before, keep)
-    processes.forget_old(max(days, 1))
+    now = clock.now()
+    told: dict[str, Any] = {name: value for name, value in (("days", days), ("keep", keep)) if value is not None}
+    limits = sweep.Limits({state: replace(rule, **told) for state, rule in rules().items()}, now)
+    _sweep_all(sweep.logs, limits)
+    deleted = _sweep_all(sweep.runs, limits)
+    sweep.leftovers(rules()[OTHERS].days if days is None else days, now)
     return deleted
 
 
-def _prune_job(job_id: str, before: object, keep: int) -> int:
-    of_job = TaskRun.objects.filter(job_id=job_id)
-    old = of_job.filter(state__in=TERMINAL, scheduled_at__lt=before)
-    if keep:
-        newest = of_job.order_by("-scheduled_at").values_list("scheduled_at", flat=True)
-        oldest_kept = list(newest[keep - 1 : keep])
-        if not oldest_kept:
-            return 0
-        old = old.filter(scheduled_at__lt=oldest_kept[0])
-    deleted = 0
-    while batch := list(old.values_list("id", "execution_id")[:BATCH]):
-        DjangoJobExecution.objects.filter(id__in=[execution for _, execution in batch if execution]).delete()
-        deleted += TaskRun.objects.filter(id__in=[run for run, _ in batch]).delete()[0]
-    return deleted
+def _sweep_all(
+    step: Callable[[sweep.Limits, sweep.Place], tuple[int, sweep.Place | None]], limits: sweep.Limits
+) -> int:
+    place: sweep.Place | None = {}
+    total = 0
+    while place is not None:
+        deleted, place = step(limits, place)
+        total += deleted
+    return total

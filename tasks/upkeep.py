@@ -20,16 +20,6 @@ scheduled_job(
 
 scheduled_job(
     "cron",
-    hour=3,
-    minute=15,
-    id="prune-runs",
-    kwargs={"name": "prune"},
-    description="Deletes runs past the retention of the settings, every night.",
-    tags=["upkeep"],
-)(run_command)
-
-scheduled_job(
-    "cron",
     hour=6,
     minute=0,
     id="report-runs",

@@ -31,6 +31,7 @@ from .calls import JobCalls
 from .outbox import Outbox
 from .passes import Planned, plan_due, release_waiting
 from .planning import Action
+from .upkeep import Upkeep
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class TickworkScheduler(JobCalls):
 
     _outbox: Outbox | None = None
     _service: service.Service | None = None
+    _upkeep: Upkeep | None = None
 
     def _create_default_jobstore(self) -> TickworkJobStore:
         return TickworkJobStore()
@@ -69,10 +71,14 @@ class TickworkScheduler(JobCalls):
         self._outbox = Outbox()
         self._outbox.start()
         self._service = service.Service()
+        self._upkeep = Upkeep()
+        self._upkeep.start()
 
     def _finish(self) -> None:
         """Publish what is committed, say farewell and leave; nothing is planned any more."""
         outbox, self._outbox = self._outbox, None
+        if self._upkeep is not None:
+            self._upkeep.stop()
         if outbox is not None:
             outbox.stop(STOP_SECONDS)
         if self._service is not None:
@@ -82,10 +88,10 @@ class TickworkScheduler(JobCalls):
     def _process_jobs(self) -> float:
         """Do one pass and return the seconds until the next. Never raises, and never returns 0 after a failure."""
         poll = float(conf.get("POLL_INTERVAL"))
-        if self.state == STATE_PAUSED or self._outbox is None:
+        if self.state == STATE_PAUSED or self._outbox is None or self._upkeep is None:
             return poll
         try:
-            with reach.limited(connections[DEFAULT_DB_ALIAS]):
+            with self._upkeep.held_off(), reach.limited(connections[DEFAULT_DB_ALIAS]):
                 wait = self._one_pass()
             self._failures = 0
             reach.over("firing")

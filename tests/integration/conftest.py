@@ -12,7 +12,17 @@ from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from scheduler import clock, runs
 from scheduler.exceptions import SchedulerError
-from scheduler.models import LIVE, ScheduledTask, ServiceProcess, State, TaskRun
+from scheduler.models import (
+    LIVE,
+    BulkAction,
+    Chore,
+    HourTally,
+    RetentionRule,
+    ScheduledTask,
+    ServiceProcess,
+    State,
+    TaskRun,
+)  # fmt: skip
 from tests.cluster import Cluster
 from tests.conftest import _valkey
 from tests.ledger import Ledger
@@ -74,6 +84,8 @@ def empty() -> None:
     ScheduledTask.objects.all().delete()
     DjangoJob.objects.all().delete()
     ServiceProcess.objects.exclude(stopped_at=None).delete()
+    for model in (BulkAction, Chore, HourTally, RetentionRule):
+        model.objects.all().delete()
 
 
 def _nothing_runs() -> bool:

@@ -10,22 +10,19 @@ from scheduler import retention
 from scheduler.cli import parsing
 from scheduler.cli.command import ToolCommand
 
-MOST_DAYS = 36_500
-MOST_KEPT = 10**9
-
 
 class Command(ToolCommand):
-    help = "Delete ended runs past the retention of the settings; the newest of each job stay."
+    help = "Delete at once what is past retention: ended runs, but not the newest of each job, and old logs."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--days", metavar="N", help="delete runs older than this, instead of RETENTION_DAYS")
-        parser.add_argument("--keep", metavar="N", help="keep so many of each job, instead of RETENTION_RUNS")
+        parser.add_argument("--days", metavar="N", help="delete runs older than this, whatever the rules say")
+        parser.add_argument("--keep", metavar="N", help="keep so many of each job, whatever the rules say")
         self.add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         days, keep = options["days"], options["keep"]
         deleted = retention.prune(
-            days=None if days is None else parsing.number_in("days", str(days), 0, MOST_DAYS),
-            keep=None if keep is None else parsing.whole_in("keep", str(keep), 0, MOST_KEPT),
+            days=None if days is None else parsing.number_in("days", str(days), 0, retention.MOST_DAYS),
+            keep=None if keep is None else parsing.whole_in("keep", str(keep), 0, retention.MOST_RUNS),
         )
         self.show(options, lambda: {"deleted": deleted}, lambda: f"Deleted {deleted} run{'' if deleted == 1 else 's'}.")

@@ -136,13 +136,8 @@ def test_sync_tells_what_it_could_not_read_or_store_and_exits_with_2(db, capsys,
 @pytest.fixture
 def old_runs(nightly):
     """Five runs, 10 to 50 days old."""
-    now = clock.now()
-    runs.insert(
-        [
-            runs.new_run(nightly, now - timedelta(days=days), now=now, state=State.MISSED, reason="Missed")
-            for days in (10, 20, 30, 40, 50)
-        ]
-    )
+    due = [clock.now() - timedelta(days=days) for days in (10, 20, 30, 40, 50)]
+    runs.insert([runs.new_run(nightly, at, now=at, state=State.MISSED, reason="Missed") for at in due])
 
 
 @pytest.mark.parametrize(("days", "keep", "left"), [("25", "0", 2), ("25", "4", 4), ("0", "0", 0), ("60", "0", 5)])

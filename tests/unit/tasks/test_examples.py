@@ -67,7 +67,6 @@ def test_the_examples_show_life_and_the_upkeep_is_done(declared) -> None:
         "sleep-with-progress",
         "fail-sometimes",
         "clear-sessions",
-        "prune-runs",
         "report-runs",
         "backup-database",
     }
@@ -82,7 +81,7 @@ def test_the_commands_that_the_upkeep_runs_are_allowed_by_default(declared) -> N
     from scheduler import conf
 
     names = [options["kwargs"]["name"] for _, options, task in declared.values() if task.name == "tasks.run_command"]
-    assert sorted(names) == ["clearsessions", "prune"]
+    assert names == ["clearsessions"]
     assert set(names) <= set(conf.SETTINGS["COMMANDS"].default)
 
 
@@ -90,14 +89,13 @@ def test_the_upkeep_fires_at_night(declared) -> None:
     triggers = pytest.importorskip("scheduler.triggers")
     monday = datetime.datetime(2026, 11, 23, 12, 0, tzinfo=datetime.UTC)
     fires = {}
-    for identifier in ("clear-sessions", "prune-runs", "report-runs", "backup-database"):
+    for identifier in ("clear-sessions", "report-runs", "backup-database"):
         (alias,), options, _task = declared[identifier]
         fields = {key: options[key] for key in ("day_of_week", "hour", "minute") if key in options}
         trigger = triggers.trigger_from_arguments(alias, fields, timezone="UTC")
         fires[identifier] = f"{triggers.next_fire_time(trigger, monday):%a %H:%M}"
     assert fires == {
         "clear-sessions": "Tue 03:00",
-        "prune-runs": "Tue 03:15",
         "report-runs": "Tue 06:00",
         "backup-database": "Sun 04:00",
     }

@@ -1,0 +1,58 @@
+"""What schedulers do now and then, sharing it: delete what is past retention, count the hours; engine.
+
+Each chore does a slice of its work and says when it wants to go on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from .. import chores, clock, retention, sweep
+
+SLICE_SECONDS = 0.05
+SOON = 1.0
+"""Seconds between two slices of a sweep that has more to do."""
+ROUND = 3_600.0
+"""Seconds from the end of a sweep to its next beginning."""
+Enough = Callable[[], bool]
+"""Asked between steps: true when there is no more time for them now."""
+Answer = tuple[sweep.Place, float]
+"""Where a chore goes on, and after how many seconds."""
+
+
+def do_chores(enough: Enough) -> None:
+    """Do a slice of each chore that is due and that no other scheduler is at."""
+    for name in chores.due(tuple(CHORES)):
+        if enough():
+            break
+        chore = chores.take(name)
+        if chore is not None:
+            place, pause = CHORES[name](chore.place, enough)
+            chores.put_back(chore, place, pause=pause)
+
+
+def _sweep(step: Callable[[sweep.Limits, sweep.Place], tuple[int, sweep.Place | None]]) -> Callable[..., Answer]:
+    def do(place: sweep.Place, enough: Enough) -> Answer:
+        limits = sweep.Limits(retention.rules(), clock.now())
+        until = time.monotonic() + SLICE_SECONDS
+        while time.monotonic() < until and not enough():
+            _, following = step(limits, place)
+            if following is None:
+                return {}, ROUND
+            place = following
+        return place, SOON
+
+    return do
+
+
+def _leftovers(place: sweep.Place, enough: Enough) -> Answer:
+    sweep.leftovers(retention.rules()[retention.OTHERS].days, clock.now())
+    return {}, ROUND
+
+
+CHORES: dict[str, Callable[[sweep.Place, Enough], Answer]] = {
+    retention.LOGS: _sweep(sweep.logs),
+    retention.RUNS: _sweep(sweep.runs),
+    "leftovers": _leftovers,
+}
