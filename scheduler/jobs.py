@@ -18,7 +18,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone as django_timezone
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
-from . import clock, options, publishing, runs, triggers
+from . import clock, options, runs, soon, triggers
 from .allowed import check_allowed
 from .arguments import check_arguments, task_name
 from .db import write_transaction
@@ -357,7 +357,7 @@ def run_job(
         )
         runs.insert([run])
         if not full:
-            transaction.on_commit(lambda: publishing.publish_soon([run]))
+            transaction.on_commit(lambda: soon.publish([run]))
     return run
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -24,8 +22,6 @@ logger = logging.getLogger(__name__)
 HEADER = "tickwork"
 """Marks a message as tracked; its value is the attempt that it may start."""
 MESSAGE_OPTIONS = ("priority", "time_limit", "soft_time_limit")
-SOON_SECONDS = 0.5
-LONGEST_PAUSE = 5.0
 
 
 def broker_connection(timeout: float) -> Connection:
@@ -164,45 +160,3 @@ def _send_alone(publisher: Publisher, run: TaskRun) -> bool:
         runs.refuse(run, runs.Outcome(State.FAILURE, reason))
         return False
     return True
-
-
-_soon_lock = threading.Lock()
-_soon_publisher: Publisher | None = None
-_soon_not_before = 0.0
-
-
-def publish_soon(batch: Sequence[TaskRun]) -> bool:
-    """Try once, within half a second, to publish what this process has just committed; else the engine does it.
-
-    Never raises and never blocks longer: a page or shell that asks for a run must not wait for the broker.
-    """
-    global _soon_not_before
-    if time.monotonic() < _soon_not_before:
-        return False
-    sent, sent_at = threading.Event(), clock.now()
-    thread = threading.Thread(target=_send_soon, args=(list(batch), sent), name="tickwork-publish", daemon=True)
-    thread.start()
-    if not sent.wait(SOON_SECONDS):
-        _soon_not_before = time.monotonic() + LONGEST_PAUSE
-        logger.info("The broker did not answer at once; the scheduler publishes the run")
-        return False
-    try:
-        runs.mark_queued(batch, at=sent_at)
-    except OUTAGE as error:
-        logger.info("The run was published but not noted as queued: %s", error)
-    return True
-
-
-def _send_soon(batch: list[TaskRun], sent: threading.Event) -> None:
-    global _soon_publisher
-    if not _soon_lock.acquire(timeout=SOON_SECONDS):
-        return
-    try:
-        if _soon_publisher is None:
-            _soon_publisher = Publisher(SOON_SECONDS)
-        _soon_publisher.send(batch)
-        sent.set()
-    except Exception as error:
-        logger.info("Not published at once: %s", error)
-    finally:
-        _soon_lock.release()

@@ -71,7 +71,7 @@ class TickworkScheduler(JobCalls):
         self._outbox = Outbox()
         self._outbox.start()
         self._service = service.Service()
-        self._upkeep = Upkeep()
+        self._upkeep = Upkeep(self._outbox.put)
         self._upkeep.start()
 
     def _finish(self) -> None:

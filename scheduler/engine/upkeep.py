@@ -9,14 +9,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from .. import reach
 from ..db import OUTAGE, drop_connection
-from .tidying import do_chores
+from ..models import TaskRun
+from .bulk import carry_out
+from .tidying import Enough, do_chores
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +34,13 @@ AFTER_ERROR = 30.0
 
 
 class Upkeep:
-    """The thread. It works in slices."""
+    """The thread. It works in slices.
 
-    def __init__(self) -> None:
+    :param publish: takes runs that have come of its work
+    """
+
+    def __init__(self, publish: Callable[[Sequence[TaskRun]], None]) -> None:
+        self._publish = publish
         self._stopping = threading.Event()
         self._no_pass = threading.Event()
         self._no_pass.set()
@@ -78,11 +84,15 @@ class Upkeep:
 
         :param idle: whether no pass is under way; the slice ends when one begins
         """
+        more = carry_out(self._enough(idle), self._publish)
+        do_chores(self._enough(idle))
+        return BREATH if more else LOOK
+
+    def _enough(self, idle: bool) -> Enough:
         until = time.monotonic() + SLICE_SECONDS
 
         def enough() -> bool:
             passes = idle and not self._no_pass.is_set()
             return passes or time.monotonic() > until or self._stopping.is_set()
 
-        do_chores(enough)
-        return LOOK
+        return enough

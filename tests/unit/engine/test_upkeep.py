@@ -18,6 +18,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Callable[[], bool]]]:
     """The questions that slices were given to ask: whether it is enough. The database is not asked for anything."""
     slices: list[Callable[[], bool]] = []
     monkeypatch.setattr(upkeep, "do_chores", slices.append)
+    monkeypatch.setattr(upkeep, "carry_out", lambda enough, publish: False)
     monkeypatch.setattr(upkeep, "LOOK", 0.01)
     monkeypatch.setattr(upkeep, "AFTER_ERROR", 0.01)
     monkeypatch.setattr(upkeep.reach, "limited", lambda connection: threading.Lock())
@@ -26,7 +27,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Callable[[], bool]]]:
 
 @pytest.fixture
 def thread(work: list[Callable[[], bool]]) -> Iterator[Upkeep]:
-    thread = Upkeep()
+    thread = Upkeep(lambda new: None)
     yield thread
     thread.stop()
     thread._thread.join(5)
@@ -91,4 +92,16 @@ def test_a_slice_ends_when_the_scheduler_does_and_when_its_time_is_over(
     monkeypatch.setattr(upkeep, "SLICE_SECONDS", 0)
     thread._slice(idle=True)
     assert work[1]()
+    thread.start()
+
+
+def test_what_has_more_to_do_goes_on_at_once(
+    thread: Upkeep, work: list[Callable[[], bool]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "LOOK", 0.2)
+    left = [True, True, True, False]
+    monkeypatch.setattr(upkeep, "carry_out", lambda enough, publish: left.pop(0))
+    assert [thread._slice(idle=True) for _ in range(4)] == [upkeep.BREATH] * 3 + [upkeep.LOOK]
+    assert len(work) == 4  # chores have their turn all the same
+    monkeypatch.setattr(upkeep, "carry_out", lambda enough, publish: False)
     thread.start()
