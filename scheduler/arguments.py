@@ -50,6 +50,10 @@ def _module_that_failed(error: Exception) -> str:
 
 def registered_tasks() -> dict[str, Task]:
     """Return the tasks that this process's Celery app knows, by name, Celery's own left out."""
+    return {name: task for name, task in _registry().items() if not name.startswith("celery.")}
+
+
+def _registry() -> Mapping[str, Task]:
     app = current_app._get_current_object()
     if id(app) not in _loaded:
         try:
@@ -60,7 +64,8 @@ def registered_tasks() -> dict[str, Task]:
             note_unloaded(_module_that_failed(error), error)
         app.finalize()
         _loaded.add(id(app))
-    return {name: task for name, task in app.tasks.items() if not name.startswith("celery.")}
+    tasks: Mapping[str, Task] = app.tasks
+    return tasks
 
 
 def reported_tasks() -> set[str]:
@@ -84,7 +89,7 @@ class KnownTasks:
         self._asked_at = float("-inf")
 
     def __contains__(self, name: str) -> bool:
-        if name in registered_tasks() or name.startswith("celery."):
+        if name in _registry() or name.startswith("celery."):
             return True
         if name not in self._reported and time.monotonic() - self._asked_at > self.SECONDS:
             self._reported, self._asked_at = reported_tasks(), time.monotonic()

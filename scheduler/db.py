@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, InterfaceError, InternalError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.expressions import RawSQL
 
 from . import reach
 
@@ -125,3 +126,13 @@ def execute(connection: BaseDatabaseWrapper, sql: str, parameters: list[Any] | t
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return cursor.fetchall() if cursor.description else []
+
+
+def among(connection: BaseDatabaseWrapper, values: Sequence[Any], kind: str) -> Any:
+    """Return what `filter(field__in=…)` takes for very many values: on PostgreSQL one array, not as many parameters.
+
+    :param kind: the values' type, as PostgreSQL names it
+    """
+    if connection.vendor != "postgresql":
+        return values
+    return RawSQL(f"SELECT unnest(%s::{kind}[])", [list(values)])  # noqa: S611 - the kind is our own word

@@ -26,6 +26,8 @@ from .models import CatchUp, ScheduledTask
 
 ENQUEUE = "scheduler.jobs:enqueue"
 TABLE = DjangoJob._meta.db_table
+NOT_PLANNED_BY = ("description", "tags", "declared")
+"""What a pass need not know of a job."""
 KNOWN_MODULES = ("apscheduler.triggers.", "scheduler.triggers.")
 KNOWN_GLOBALS = {
     ("datetime", "datetime"),
@@ -148,14 +150,18 @@ def load_trigger(state: bytes | memoryview) -> BaseTrigger:
     return trigger
 
 
-def claim_due(now: datetime, limit: int) -> list[DjangoJob]:
+def claim_due(now: datetime, limit: int, *, with_tasks: bool = True) -> list[DjangoJob]:
     """Claim up to `limit` due jobs, earliest first; call it inside a write transaction, which holds the claim.
 
     Rows that another scheduler holds are passed over (SKIP LOCKED), so any number of schedulers share the work.
+
+    :param with_tasks: whether to read their scheduled tasks, where they have one, with the same query
     """
     due = DjangoJob.objects.filter(next_run_time__lte=now).order_by("next_run_time")
     if connections[DEFAULT_DB_ALIAS].features.has_select_for_update_skip_locked:
-        due = due.select_for_update(skip_locked=True)
+        due = due.select_for_update(skip_locked=True, of=("self",))
+    if with_tasks:
+        due = due.select_related("scheduled_task").defer(*[f"scheduled_task__{name}" for name in NOT_PLANNED_BY])
     return list(due[:limit])
 
 

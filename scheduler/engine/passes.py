@@ -14,7 +14,7 @@ from django_apscheduler.models import DjangoJob
 
 from .. import conf, jobs, jobstore, runs, triggers
 from ..arguments import KnownTasks
-from ..db import OUTAGE, write_transaction
+from ..db import OUTAGE, among, write_transaction
 from ..exceptions import PlanningError, SchedulerError
 from ..models import LIVE, Overlap, ScheduledTask, State, TaskRun
 from .planning import Action, Firing, Live, Plan, Policy, plan
@@ -64,11 +64,9 @@ def plan_due(now: datetime, known: KnownTasks, *, limit: int) -> Planned:
     """
     planned = Planned()
     with write_transaction():
-        rows = jobstore.claim_due(now, limit)
-        planned.more = len(rows) == limit
+        rows, tasks = _claim(now, limit, planned)
         if not rows:
             return planned
-        rows, tasks = _read_jobs(rows)
         live = _live_runs([row.id for row in rows])
         try:
             with transaction.atomic():
@@ -84,14 +82,18 @@ def plan_due(now: datetime, known: KnownTasks, *, limit: int) -> Planned:
     return planned
 
 
-def _read_jobs(rows: list[DjangoJob]) -> tuple[list[DjangoJob], dict[str, ScheduledTask]]:
-    """Return the rows that can be read, with their jobs. One that somebody stored nonsense in is set aside."""
+def _claim(now: datetime, limit: int, planned: Planned) -> tuple[list[DjangoJob], dict[str, ScheduledTask]]:
+    """Claim rows that are due, with their jobs. One that somebody stored nonsense in is set aside."""
     try:
-        return rows, ScheduledTask.objects.in_bulk([row.id for row in rows])
+        rows = jobstore.claim_due(now, limit)
+        planned.more = len(rows) == limit
+        return rows, {row.id: row.scheduled_task for row in rows if hasattr(row, "scheduled_task")}
     except OUTAGE:
         raise
     except Exception:
-        logger.warning("A batch of %d jobs can't be read together; reading them one by one", len(rows))
+        logger.warning("Due jobs can't be read together; reading them one by one")
+    rows = jobstore.claim_due(now, limit, with_tasks=False)
+    planned.more = len(rows) == limit
     readable, tasks = [], {}
     for row in rows:
         try:
@@ -203,7 +205,7 @@ def _collect(batch: _Batch, job: ScheduledTask, row: DjangoJob, made: Plan) -> N
 def _live_runs(job_ids: list[str]) -> dict[str, Live]:
     """Count the live runs of jobs on all workers, in one query."""
     counted = (
-        TaskRun.objects.filter(job_id__in=job_ids, state__in=LIVE)
+        TaskRun.objects.filter(job_id__in=among(connections[DEFAULT_DB_ALIAS], job_ids, "text"), state__in=LIVE)
         .values("job_id")
         .annotate(active=Count("id", filter=Q(waiting=False)), waiting_count=Count("id", filter=Q(waiting=True)))
     )

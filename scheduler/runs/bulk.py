@@ -55,7 +55,7 @@ def _statement(alias: str) -> str:
     types |= dict(zip(executions.BORN_WITH, ("text", "numeric", "numeric", "text"), strict=True))
     quote = connection.ops.quote_name
     defaults = ", ".join(_literal(field.get_default()) for field in rest)
-    columns = ", ".join(quote(str(fields[name].column)) for name in (*TOLD, *(field.attname for field in rest)))
+    columns = ", ".join(quote(str(field.column)) for field in (*(fields[name] for name in TOLD), *rest))
     born_with = ", ".join(executions.BORN_WITH)
     return f"""
         WITH new AS MATERIALIZED (

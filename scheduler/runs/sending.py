@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from .. import clock, conf
-from ..db import write_transaction
+from ..db import among, write_transaction
 from ..models import UNPUBLISHED, State, TaskRun
 from .endings import Outcome, end
 from .statements import NOT_STARTED, unheld
@@ -25,7 +25,7 @@ def take_unpublished(now: datetime, limit: int) -> list[TaskRun]:
             )[:limit]
         )
         lease = now + timedelta(seconds=conf.get("REPUBLISH_AFTER"))
-        TaskRun.objects.filter(id__in=[run.id for run in runs]).update(publish_at=lease)
+        TaskRun.objects.filter(id__in=among(connection, [run.id for run in runs], "uuid")).update(publish_at=lease)
     return runs
 
 
@@ -34,8 +34,9 @@ def mark_queued(runs: Iterable[TaskRun], *, at: datetime) -> None:
 
     :param at: an instant before the first was sent, for a worker may have one before this is written
     """
+    connection = connections[DEFAULT_DB_ALIAS]
     for attempt in {run.attempt for run in runs}:
-        ids = [run.id for run in runs if run.attempt == attempt]
+        ids = among(connection, [run.id for run in runs if run.attempt == attempt], "uuid")
         sent = TaskRun.objects.filter(id__in=ids, state__in=UNPUBLISHED, attempt=attempt)
         with transaction.atomic():  # a run whose row is held is just sent again
             unheld(sent).update(state=State.QUEUED, queued_at=at, publish_at=None)
