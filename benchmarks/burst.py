@@ -18,13 +18,13 @@ from benchmarks.measuring import Bars, Found, Judged, Measures, System, alternat
 from benchmarks.programs import PEERS, empty, fill_peer, peer, soon, store_jobs
 from benchmarks.servers import Where
 from scheduler import clock
-from scheduler.models import TaskRun
+from scheduler.models import ScheduledTask, TaskRun
 from tests.cluster import ROOT
 from tests.programs import Program
 from tests.waiting import wait_for
 
 TITLE = "jobs due in the same second, until the last message is in the broker"
-LONGEST = 1800.0
+LONGEST = 900.0
 BATCH = 500
 MESSAGE_BYTES = 900
 
@@ -149,8 +149,10 @@ LIMIT = f"""
 
 
 def _analyze() -> None:
+    """Let PostgreSQL know the jobs. Not the empty tables: it would look up foreign keys in them by reading all rows."""
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
+        cursor.execute(f"ANALYZE {DjangoJob._meta.db_table}")
+        cursor.execute(f"ANALYZE {ScheduledTask._meta.db_table}")
 
 
 def _filled(where: Where, kind: str, jobs: int, *, per_second: float) -> datetime:
@@ -173,7 +175,8 @@ def _peer(where: Where, jobs: int, due: datetime, ready: str, *command: str) -> 
 
 def _until_sent(where: Where, queue: str, jobs: int, due: datetime, started: list[Program]) -> Measures:
     with where.valkey.client() as client:
-        return _measured(where, lambda: int(client.llen(queue)), jobs, due, started)
+        lists = [queue, *(f"{queue}\x06\x16{step}" for step in (3, 6, 9))]  # one for each step of priority
+        return _measured(where, lambda: sum(int(client.llen(name)) for name in lists), jobs, due, started)
 
 
 def _measured(where: Where, count: Callable[[], int], jobs: int, due: datetime, started: list[Program]) -> Measures:

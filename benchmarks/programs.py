@@ -84,7 +84,6 @@ def empty(where: Where) -> None:
     with connection.cursor() as cursor:
         if where.database == "postgres":
             cursor.execute(f"TRUNCATE {', '.join(model._meta.db_table for model in MODELS)} CASCADE")
-            cursor.execute("VACUUM ANALYZE")
         else:
             for model in MODELS:
                 cursor.execute(f"DELETE FROM {model._meta.db_table}")

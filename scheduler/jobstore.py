@@ -10,6 +10,7 @@ import pickle
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -87,18 +88,24 @@ class _Restorer(pickle.Unpickler):
     """Knows triggers, dates and zones, and nothing else: a stored job can't name a class that does harm."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == ("builtins", "getattr"):
-            return _zone_unpickler
-        if (module, name) in RESTORED_AS:
-            return RESTORED_AS[module, name]
-        if (module, name) in KNOWN_GLOBALS:
-            return super().find_class(module, name)
-        if module.startswith(KNOWN_MODULES) and name.isidentifier():
-            found = super().find_class(module, name)
-            # A module's imports are attributes of it too; only classes that it defines itself are let through.
-            if isinstance(found, type) and found.__module__.startswith(KNOWN_MODULES):
-                return found
-        raise RestoreError(f"Its stored state names {module}.{name}, which no trigger needs")
+        return _known(module, name)
+
+
+@lru_cache(maxsize=100)
+def _known(module: str, name: str) -> Any:
+    """Return the class or function that a stored state names. :raises RestoreError: if no trigger needs it"""
+    if (module, name) == ("builtins", "getattr"):
+        return _zone_unpickler
+    if (module, name) in RESTORED_AS:
+        return RESTORED_AS[module, name]
+    if (module, name) in KNOWN_GLOBALS:
+        return getattr(import_module(module), name)
+    if module.startswith(KNOWN_MODULES) and name.isidentifier():
+        found = getattr(import_module(module), name)
+        # A module's imports are attributes of it too; only classes that it defines itself are let through.
+        if isinstance(found, type) and found.__module__.startswith(KNOWN_MODULES):
+            return found
+    raise RestoreError(f"Its stored state names {module}.{name}, which no trigger needs")
 
 
 def dump_state(job: ScheduledTask, trigger: BaseTrigger, next_run_time: datetime | None) -> bytes:
