@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+import psycopg
 from django.db import connection
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from benchmarks.servers import Where
 from scheduler import clock, triggers
+from scheduler.arguments import KnownTasks
+from scheduler.engine.passes import plan_due
 from scheduler.jobstore import dump_state
 from scheduler.models import ScheduledTask, ServiceProcess, TaskRun
+from scheduler.publishing import Publisher, publish
 from tests.cluster import ROOT
 from tests.programs import Program
 from tests.waiting import wait_for
@@ -48,13 +53,12 @@ def scheduler(where: Where, **env: str) -> Any:
     )
 
 
-def worker(where: Where, *more: str, **env: str) -> Any:
-    """Run one of our workers with two pool processes, which has said that it lives."""
-    command = ("-m", "celery", "-A", "project", "worker", "-c", "2", "-Q", "default", "-l", "WARNING", *more)
-    return _past(
-        running(where, *command, "--without-gossip", "--without-mingle", **env),
-        lambda pid: ServiceProcess.objects.filter(pid=pid, stopped_at=None).exists(),
-    )
+def worker(where: Where, *more: str, processes: int = 2, ready: bool = True, **env: str) -> Any:
+    """Run one of our workers; where `ready`, until it has said that it lives."""
+    command = ("-m", "celery", "-A", "project", "worker", "-c", str(processes), "-Q", "default", "-l", "WARNING", *more)
+    program = running(where, *command, "--without-gossip", "--without-mingle", **env)
+    alive = ServiceProcess.objects.filter(kind=ServiceProcess.Kind.WORKER, stopped_at=None)
+    return _past(program, lambda pid: alive.filter(pid=pid).exists()) if ready else program
 
 
 def peer(where: Where, *command: str, **env: str) -> Any:
@@ -65,11 +69,25 @@ def peer(where: Where, *command: str, **env: str) -> Any:
 
 def fill_peer(where: Where, kind: str, jobs: int, due: datetime) -> None:
     """Store a peer's jobs."""
+    in_peers(where, "benchmarks.peers.fill", kind, str(jobs), str(due.timestamp()))
+
+
+def in_peers(where: Where, module: str, *arguments: str, **more: str) -> None:
+    """Run a module in the peers' environment to its end."""
     settings = {"DJANGO_SETTINGS_MODULE": "benchmarks.peers.settings"}
-    subprocess.run(
-        [PEERS, "-m", "benchmarks.peers.fill", kind, str(jobs), str(due.timestamp())],
-        check=True, cwd=ROOT, env={**os.environ, **where.env, **settings},
-    )  # fmt: skip
+    env = {**os.environ, **where.env, **settings, **more}
+    subprocess.run([PEERS, "-m", module, *arguments], check=True, cwd=ROOT, env=env)
+
+
+def ask_peers(where: Where, sql: str) -> list[Any]:
+    """Ask the peers' database."""
+    address = where.env["PEERS_DATABASE"]
+    if where.database == "sqlite":
+        with closing(sqlite3.connect(address.removeprefix("sqlite://"), timeout=20)) as lite, lite:
+            return lite.execute(sql).fetchall()
+    with psycopg.connect(address, autocommit=True) as server:
+        asked = server.execute(sql)  # type: ignore[arg-type]
+        return asked.fetchall() if asked.description else []
 
 
 @contextmanager
@@ -124,6 +142,18 @@ def _job(job_id: str, *, trigger: Any, task: str = "bench.nothing", **fields: An
     if fields.get("args") or fields.get("kwargs"):
         fields["kwargs"] = {**fields.get("kwargs", {}), "job": job_id}
     return ScheduledTask(job_id=job_id, task=task, **fields)
+
+
+def store_runs(count: int) -> None:
+    """Leave so many queued runs, with their messages in the broker, as a pass and its publishing do."""
+    store_jobs(count, clock.now() - timedelta(seconds=1))
+    known, publisher = KnownTasks(), Publisher(20)
+    while True:
+        planned = plan_due(clock.now(), known, limit=500)
+        publish(publisher, planned.new)
+        if not planned.more:
+            break
+    publisher.close()
 
 
 def soon(seconds: float) -> datetime:

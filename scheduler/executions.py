@@ -70,16 +70,29 @@ def write_outcome(
     if execution_id is None:
         return
     seconds = (finished_at - started_at).total_seconds() if started_at else 0.0
-    values: list[Any] = [
+    duration = None if state == State.LOST else round(max(seconds, 0.0), 2)
+    execute(
+        connection,
+        f"UPDATE {TABLE} SET status = %s, finished = %s, exception = %s, traceback = %s, duration = %s WHERE id = %s",
+        [*_said(state, finished_at, text, traceback), duration, execution_id],
+    )
+
+
+def noting(state: State, *, finished_at: datetime, text: str, traceback: str) -> tuple[str, list[Any]]:
+    """Return what `write_outcome` does, as a statement about what `ended`, a table of a query that it is a part of."""
+    seconds = "greatest(extract(epoch FROM %s::timestamptz - ended.started_at), 0)"
+    return (
+        f"UPDATE {TABLE} AS noted SET status = %s, finished = %s, exception = %s, traceback = %s,"
+        f" duration = CASE WHEN %s THEN NULL ELSE coalesce(round({seconds}::numeric, 2), 0) END"
+        " FROM ended WHERE noted.id = ended.execution_id",
+        [*_said(state, finished_at, text, traceback), state == State.LOST, finished_at],
+    )
+
+
+def _said(state: State, finished_at: datetime, text: str, traceback: str) -> list[Any]:
+    return [
         STATUS[state],
-        None if state == State.LOST else round(max(seconds, 0.0), 2),
         round(finished_at.timestamp(), 2),
         clean(text, LIBRARY_EXCEPTION_CHARS) or None,
         clean_end(traceback, LIBRARY_EXCEPTION_CHARS * 64) or None,
-        execution_id,
     ]
-    execute(
-        connection,
-        f"UPDATE {TABLE} SET status = %s, duration = %s, finished = %s, exception = %s, traceback = %s WHERE id = %s",
-        values,
-    )

@@ -61,20 +61,22 @@ def end(
     traceback = clean_end(outcome.traceback, conf.get("MAX_TRACEBACK_CHARS"))
     exception = clean(outcome.exception, EXCEPTION_CHARS)
     reason = clean(outcome.reason, EXCEPTION_CHARS)
+    keeps_reason = outcome.state == State.CANCELLED and not reason
+    ending = (
+        f"UPDATE {TABLE} SET state = %s, reason = CASE WHEN %s THEN reason ELSE %s END, finished_at = %s,"
+        " result = %s, exception = %s, traceback = %s, progress = COALESCE(%s, progress), publish_at = NULL,"
+        f" waiting = %s WHERE {condition} RETURNING execution_id, started_at, reason"
+    )
+    values = [
+        outcome.state, keeps_reason, reason, adapt(outcome.ended_at), outcome.result, exception, traceback,
+        outcome.progress, False, *values,
+    ]  # fmt: skip
+    if connection.vendor == "postgresql" and not keeps_reason and not outcome.log:
+        return _end_at_once(connection, ending, values, outcome, reason or exception, traceback)
     with write_transaction(connection):
         if attempt is not None:
             append(connection, run_id, attempt, outcome.log)
-        rows = execute(
-            connection,
-            f"UPDATE {TABLE} SET state = %s, reason = CASE WHEN %s THEN reason ELSE %s END, finished_at = %s,"
-            " result = %s, exception = %s, traceback = %s, progress = COALESCE(%s, progress), publish_at = NULL,"
-            " waiting = %s"
-            f" WHERE {condition} RETURNING execution_id, started_at, reason",
-            [
-                outcome.state, outcome.state == State.CANCELLED and not reason, reason, adapt(outcome.ended_at),
-                outcome.result, exception, traceback, outcome.progress, False, *values,
-            ],
-        )  # fmt: skip
+        rows = execute(connection, ending, values)
         for execution_id, started_at, told in rows:
             executions.write_outcome(
                 connection,
@@ -86,6 +88,15 @@ def end(
                 traceback=traceback,
             )
     return bool(rows)
+
+
+def _end_at_once(
+    connection: BaseDatabaseWrapper, ending: str, values: list[Any], outcome: Outcome, text: str, traceback: str
+) -> bool:
+    """Write both tables with one statement, which is one trip to the database in place of four."""
+    noting, more = executions.noting(outcome.state, finished_at=outcome.ended_at, text=text, traceback=traceback)
+    sql = f"WITH ended AS ({ending}), noted AS ({noting}) SELECT 1 FROM ended"
+    return bool(execute(connection, sql, [*values, *more]))
 
 
 def _plan_retry(connection: BaseDatabaseWrapper, run_id: str, attempt: int, outcome: Outcome) -> bool:
