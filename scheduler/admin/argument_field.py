@@ -11,8 +11,9 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from ..exceptions import InvalidInput, shorten
+from ..secrets import MASK, looks_secret
 from .argument_kinds import kind_of
-from .argument_secrets import MASK, looks_secret, masked, restored
+from .argument_secrets import masked, restored
 from .task_signature import ABSENT, Parameter
 from .text import harmless, sentence
 from .typed_values import json_text

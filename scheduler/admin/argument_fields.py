@@ -20,8 +20,9 @@ from django.utils.translation import gettext_lazy
 
 from ..arguments import check_arguments
 from ..exceptions import InvalidInput
+from ..secrets import MASK, mask_arguments, parameter_names
 from .argument_field import ArgumentField
-from .argument_secrets import MASK, masked, restored
+from .argument_secrets import restored
 from .argument_values import Unfit, gather, spread
 from .task_signature import ABSENT, signature_of
 from .text import sentence
@@ -74,7 +75,7 @@ class ArgumentForm(forms.Form):
             self.fields[f"value_{each.name}"] = ArgumentField(each, (given or {}).get(each.name, ABSENT))
         sayable = self.knows_fields and given is not None and self._can_show(given)
         self.fields["as_json"].initial = self.fields["was_json"].initial = not sayable
-        shown_args, shown_kwargs = self._masked(self.args, self.kwargs)
+        shown_args, shown_kwargs = mask_arguments(self.task, self.args, self.kwargs)
         self.fields["args_json"].initial = json_text(shown_args, 2)
         self.fields["kwargs_json"].initial = json_text(shown_kwargs, 2)
 
@@ -100,11 +101,6 @@ class ArgumentForm(forms.Form):
 
     def _can_show(self, given: Mapping[str, Any]) -> bool:
         return all(self._field(name).can_show(value) for name, value in given.items())
-
-    def _masked(self, args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        names = [each.name for each in self.parameters][: len(args)]
-        names += [""] * (len(args) - len(names))
-        return [masked(arg, name) for arg, name in zip(args, names, strict=True)], masked(kwargs)
 
     # -- what was sent -------------------------------------------------------------------------------------------------
 
@@ -164,7 +160,7 @@ class ArgumentForm(forms.Form):
         return kind()
 
     def _restored_args(self, args: list[Any], stored: list[Any]) -> list[Any]:
-        names = [each.name for each in self.parameters] + [""] * len(args)
+        names = parameter_names(self.task, len(args))
         kept = [*stored, *[ABSENT] * len(args)]
         return [restored(arg, was, name) for arg, was, name in zip(args, kept, names, strict=False)]
 
@@ -181,11 +177,13 @@ class ArgumentForm(forms.Form):
         self.cleaned_data = {}
         if by_json and not was_json:
             self._read_fields(complete=False)
-            args, kwargs = self._masked(self.args, self.kwargs)
+            args, kwargs = mask_arguments(self.task, self.args, self.kwargs)
             typed |= {"args_json": json_text(args, 2), "kwargs_json": json_text(kwargs, 2)}
         elif was_json and not by_json:
             self._read_json()
             typed |= self._fields_from_json()
+        elif by_json and self.knows_fields and _is_empty(typed["args_json"]) and _is_empty(typed["kwargs_json"]):
+            by_json = typed["as_json"] = False  # from a task of which only the name was known, to one with fields
         if self.errors:
             self.data = {**{self.add_prefix(name): value for name, value in typed.items()},
                          self.add_prefix("as_json"): "on" if was_json else ""}  # fmt: skip
@@ -210,3 +208,7 @@ class ArgumentForm(forms.Form):
                 self.add_error("as_json", _("The fields can't say this: “%s” is of another type.") % name)
         shown = {each.name: self._field(each.name).shown(given.get(each.name, ABSENT)) for each in self.parameters}
         return {f"value_{name}": value for name, value in shown.items()}
+
+
+def _is_empty(text: str | None) -> bool:
+    return (text or "").strip() in ("", "[]", "{}")

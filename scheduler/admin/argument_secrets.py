@@ -5,17 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..exceptions import InvalidInput
+from ..secrets import MASK, looks_secret, mask
 from .task_signature import ABSENT
-
-MASK = "*****"
-NAMES = ("password", "passwd", "passphrase", "pwd", "secret", "token", "api_key", "access_key", "private_key",
-         "authorization", "credential", "cookie")  # fmt: skip
-
-
-def looks_secret(name: str) -> bool:
-    """Tell whether what an argument or key of this name holds is not shown."""
-    bare = "".join(character for character in name.lower() if character.isalnum())
-    return any(part.replace("_", "") in bare for part in NAMES)
 
 
 def masked(value: Any, name: str = "") -> Any:
@@ -23,13 +14,7 @@ def masked(value: Any, name: str = "") -> Any:
 
     :param name: of the argument that holds the value
     """
-    if looks_secret(name):
-        return value if value is None or value == "" or isinstance(value, bool) else MASK
-    if isinstance(value, dict):
-        return {key: masked(item, str(key)) for key, item in value.items()}
-    if isinstance(value, list):
-        return [masked(item) for item in value]
-    return value
+    return mask({name: value})[name]
 
 
 def restored(value: Any, stored: Any = ABSENT, name: str = "") -> Any:

@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 
 from .task_signature import POSITIONAL, Parameter
 
+BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
 
 class Unfit(ValueError):
     """A parameter's value can't be passed: which one, and why, as the rest of a sentence."""
@@ -46,7 +48,7 @@ def gather(parameters: list[Parameter], values: Mapping[str, Any], positional: i
             args += value or []
         elif each.kind is inspect.Parameter.VAR_KEYWORD:
             for key in value or {}:
-                if any(key == other.name for other in parameters if other is not each):
+                if any(key == other.name for other in parameters if other.kind in BY_NAME):
                     raise Unfit(each.name, _("holds “%s”, which has a field of its own") % key)
             kwargs |= value or {}
         elif each.name not in values:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..exceptions import InvalidInput
-from .inputs import LocalInput
+from .inputs import LocalInput, QuickSelect
 from .schedule_kinds import DAYS_OF_MONTH, UNITS, WEEKDAYS, Values, as_text
 from .text import harmless, sentence
 from .typed_values import read_json
@@ -38,7 +38,7 @@ ORDINALS = (
 CODE = {"class": "sched-grow sched-code", "spellcheck": "false"}
 EXAMPLE = {"type": "cron", "day_of_week": "mon-fri", "hour": "9-17", "minute": "*/15"}
 NEEDED = {
-    "interval": ("every",), "daily": ("time",), "weekly": ("days", "time"), "monthly": ("on", "time"),
+    "interval": ("every", "unit"), "daily": ("time",), "weekly": ("days", "time"), "monthly": ("on", "time"),
     "crontab": ("crontab",), "once": ("run_date",), "data": ("trigger_json",),
 }  # fmt: skip
 MAIN = {
@@ -69,10 +69,14 @@ def text_field(label: Any, widget: forms.Widget | None = None, **more: Any) -> f
 class PlainFields(forms.Form):
     """The kinds of schedule that stand alone, and can be parts of a combined one."""
 
-    kind = forms.ChoiceField(choices=PART_CHOICES, required=False, label=gettext_lazy("Kind"))
+    kind = forms.ChoiceField(choices=PART_CHOICES, required=False, widget=QuickSelect, label=gettext_lazy("Kind"))
     every = text_field(gettext_lazy("Every"), forms.NumberInput({"min": "0", "step": "any"}), initial="5")
     unit = forms.ChoiceField(
-        choices=list(UNIT_WORDS.items()), initial="minutes", required=False, label=gettext_lazy("Unit")
+        choices=list(UNIT_WORDS.items()),
+        initial="minutes",
+        required=False,
+        widget=QuickSelect,
+        label=gettext_lazy("Unit"),
     )
     counted_from = text_field(
         gettext_lazy("Counted from"), LocalInput("datetime-local", INSTANT),
@@ -83,10 +87,12 @@ class PlainFields(forms.Form):
         choices=[(day, WEEKDAYS_ABBR[number]) for number, day in enumerate(WEEKDAYS)], required=False,
         widget=forms.CheckboxSelectMultiple(), initial=WEEKDAYS[:5], label=gettext_lazy("On"),
     )  # fmt: skip
-    on = forms.ChoiceField(choices=_days_of_month, initial="1", required=False, label=gettext_lazy("On"))
+    on = forms.ChoiceField(
+        choices=_days_of_month, initial="1", required=False, widget=QuickSelect, label=gettext_lazy("On")
+    )
     weekday = forms.ChoiceField(
         choices=[(day, WEEKDAY_NAMES[number]) for number, day in enumerate(WEEKDAYS)], required=False,
-        label=gettext_lazy("Weekday"),
+        widget=QuickSelect, label=gettext_lazy("Weekday"),
     )  # fmt: skip
     crontab = text_field(
         gettext_lazy("Cron line"), forms.TextInput(CODE), initial="30 6 * * 1-5",

@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 
 from apscheduler.triggers.base import BaseTrigger
 from django import forms
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -17,17 +18,19 @@ from .. import clock, triggers
 from ..exceptions import InvalidInput, InvalidTrigger
 from ..jobs import build_trigger
 from ..triggers.zones import default_timezone, zone_name
-from .inputs import LocalInput
+from .inputs import LocalInput, datalist
 from .schedule_fields import INSTANT, PLAIN_KINDS, PlainFields, text_field
 from .schedule_kinds import MOST_PARTS, Values, as_text, from_trigger, to_data
 
+ZONES = "sched-zones"
+FEWEST_PARTS = 2
 KIND_CHOICES = [*PLAIN_KINDS, ("combined", gettext_lazy("Combined")), ("data", gettext_lazy("As data"))]
 
 
 @lru_cache(maxsize=1)
-def zone_names() -> list[str]:
-    """Return the names of the time zones that this host knows."""
-    return sorted(available_timezones())
+def zone_suggestions() -> SafeString:
+    """Return the time zones that this host knows, as what the input for one suggests."""
+    return datalist(ZONES, sorted(available_timezones()))
 
 
 class ScheduleForm(PlainFields):
@@ -37,11 +40,14 @@ class ScheduleForm(PlainFields):
     :param data: what a browser sent
     """
 
+    kind = forms.ChoiceField(
+        choices=KIND_CHOICES, required=False, widget=forms.RadioSelect, label=gettext_lazy("How often")
+    )
     link = forms.ChoiceField(
         choices=[("or", gettext_lazy("when any part fires")), ("and", gettext_lazy("when all parts fire together"))],
         required=False, initial="or", label=gettext_lazy("It fires"),
     )  # fmt: skip
-    timezone = text_field(gettext_lazy("Time zone"), forms.TextInput({"list": "sched-zones", "autocomplete": "off"}))
+    timezone = text_field(gettext_lazy("Time zone"), forms.TextInput({"list": ZONES, "autocomplete": "off"}))
     start = text_field(gettext_lazy("Not before"), LocalInput("datetime-local", INSTANT))
     end = text_field(gettext_lazy("Not after"), LocalInput("datetime-local", INSTANT))
     jitter = text_field(
@@ -59,7 +65,6 @@ class ScheduleForm(PlainFields):
                 shown["trigger_json"] if kind == "data" else triggers.trigger_to_data(trigger)
             )
         super().__init__(data, prefix=prefix, initial=initial)
-        self.fields["kind"].choices = KIND_CHOICES  # type: ignore[attr-defined]
         shown_parts = shown.get("parts", [])
         self.parts = [
             self._part(number, shown_parts[number] if number < len(shown_parts) else {}, data)
@@ -72,6 +77,12 @@ class ScheduleForm(PlainFields):
         if "trigger_json" in shown:
             shown = {**shown, "trigger_json": as_text(shown["trigger_json"])}
         return PlainFields(data, prefix=f"{self.prefix}-{number}", initial=shown)
+
+    @property
+    def shown_parts(self) -> list[PlainFields]:
+        """The parts that are used, and one more to use."""
+        last = max((number for number, part in enumerate(self.parts, 1) if part["kind"].value()), default=0)
+        return self.parts[: max(FEWEST_PARTS, last + 1)]
 
     def clean(self) -> Values:
         given = self.given()

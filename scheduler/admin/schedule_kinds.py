@@ -30,11 +30,11 @@ def to_data(kind: str, given: Values) -> Values:
     :param given: what the fields of this kind hold, as text; empty ones may be missing
     """
     if kind == "data":
-        return {"timezone": given.get("timezone"), **given["trigger_json"]}
+        return {**({"timezone": given["timezone"]} if given.get("timezone") else {}), **given["trigger_json"]}
     if kind == "combined":
         common = {name: given[name] for name in ("timezone", "start", "end") if given.get(name)}
         parts = [to_data(part["kind"], {**common, **part}) for part in given["parts"]]
-        return _without_blanks({"type": given["link"], "triggers": parts, "jitter": given.get("jitter")})
+        return _without_blanks({"type": given.get("link") or "or", "triggers": parts, "jitter": given.get("jitter")})
     common = {"timezone": given.get("timezone"), "jitter": given.get("jitter")}
     if kind != "once":
         common |= {"start_date": given.get("start"), "end_date": given.get("end")}

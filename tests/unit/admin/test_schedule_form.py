@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler.admin.schedule_form import ScheduleForm
@@ -96,6 +96,7 @@ COMBINED = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(data=PLAIN | COMBINED)
 def test_a_stored_schedule_that_is_sent_as_it_was_opened_is_the_same(data: dict[str, Any]) -> None:
     try:
