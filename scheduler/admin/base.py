@@ -175,11 +175,17 @@ class ConsoleAdmin(_ModelAdmin[M]):
     # -- acting --------------------------------------------------------------------------------------------------------
 
     def each(
-        self, request: HttpRequest, objects: Iterable[M], act: Callable[[M], Done], *, record: str
+        self,
+        request: HttpRequest,
+        objects: Iterable[M],
+        act: Callable[[M], Done],
+        *,
+        record: str | Callable[[M, Done], Any],
     ) -> tuple[list[Done], int]:
         """Do `act` to each of `objects`; tell the user which were refused and why, and go on with the others.
 
-        :param record: what the history of each object says that was done to it
+        :param record: what the history of each object says that was done to it, or a function that tells it of the
+            object as it was and of what `act` returned
         :return: what `act` returned for those that it was done to, and how many were refused
         """
         done: list[Done] = []
@@ -190,7 +196,7 @@ class ConsoleAdmin(_ModelAdmin[M]):
             except SchedulerError as error:
                 refused.append(format_html("<strong>{}</strong>: {}", harmless(found), harmless(error)))
             else:
-                self.log_change(request, found, record)
+                self.log_change(request, found, record if isinstance(record, str) else record(found, done[-1]))
         for text in refused[:MOST_REFUSALS_SHOWN]:
             self.message_user(request, text, messages.ERROR)
         more = len(refused) - MOST_REFUSALS_SHOWN

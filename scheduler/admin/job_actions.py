@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -12,9 +12,11 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from ..allowed import check_permitted
 from ..jobs import pause_job, remove_job, resume_job, run_job
 from ..models import ScheduledTask, TaskRun
 from .base import ConsoleAdmin, asked_by
+from .history import moved
 from .text import harmless
 
 
@@ -34,6 +36,15 @@ class JobActions(ConsoleAdmin[ScheduledTask]):
     def has_remove_permission(self, request: HttpRequest) -> bool:
         return self.may(request, "delete_scheduledtask")
 
+    def each(self, request: HttpRequest, objects: Any, act: Any, *, record: Any) -> tuple[list[Any], int]:
+        """Do `act` to each job whose task the user may handle; see `ConsoleAdmin.each`."""
+
+        def permitted(job: ScheduledTask) -> Any:
+            check_permitted(request.user, job.task)
+            return act(job)
+
+        return super().each(request, objects, permitted, record=record)
+
     @admin.action(permissions=["run"], description=gettext_lazy("Run the selected jobs now"))
     def run_now(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> HttpResponse | None:
         by = asked_by(request)
@@ -49,13 +60,13 @@ class JobActions(ConsoleAdmin[ScheduledTask]):
     @admin.action(permissions=["pause"], description=gettext_lazy("Pause the selected jobs"))
     def pause(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> None:
         by = asked_by(request)
-        done, _refused = self.each(request, queryset, lambda job: pause_job(job.id, by=by), record=_("Paused."))
+        done, _refused = self.each(request, queryset, lambda job: pause_job(job.id, by=by), record=moved)
         self._tell(request, ngettext("Paused %d job.", "Paused %d jobs.", len(done)), len(done))
 
     @admin.action(permissions=["pause"], description=gettext_lazy("Resume the selected jobs"))
     def resume(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> None:
         by = asked_by(request)
-        done, _refused = self.each(request, queryset, lambda job: resume_job(job.id, by=by), record=_("Resumed."))
+        done, _refused = self.each(request, queryset, lambda job: resume_job(job.id, by=by), record=moved)
         self._tell(request, ngettext("Resumed %d job.", "Resumed %d jobs.", len(done)), len(done))
 
     @admin.action(permissions=["remove"], description=gettext_lazy("Remove the selected jobs …"))
@@ -63,7 +74,7 @@ class JobActions(ConsoleAdmin[ScheduledTask]):
         if request.POST.get("confirmed") != "yes":
             return self._ask_whether_to_remove(request, queryset)
         by = asked_by(request)
-        done, _refused = self.each(request, queryset, lambda job: remove_job(job.id, by=by), record=_("Removed."))
+        done, _refused = self.each(request, queryset, lambda job: remove_job(job.id, by=by), record=moved)
         text = ngettext(
             "Removed %d job. Its runs stay.",
             "Removed %d jobs. Their runs stay.",

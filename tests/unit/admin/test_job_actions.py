@@ -138,8 +138,8 @@ def test_each_action_is_in_the_history_of_its_job(boss: Client) -> None:
     make_job("a")
     do(boss, "pause", "a")
     do(boss, "resume", "a")
-    assert list(LogEntry.objects.order_by("pk").values_list("object_id", "change_message")) == [
-        ("a", "Paused."),
-        ("a", "Resumed."),
+    assert [(entry.object_id, entry.get_change_message()) for entry in LogEntry.objects.order_by("pk")] == [
+        ("a", "Changed state: scheduled → paused."),
+        ("a", "Changed state: paused → scheduled."),
     ]
-    assert "Paused." in boss.get(JOBS + "a/history/").content.decode()
+    assert "state: scheduled → paused" in boss.get(JOBS + "a/history/").content.decode()
