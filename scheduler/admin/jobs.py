@@ -24,7 +24,8 @@ from ..triggers import describe, timezone_of, trigger_to_data
 from . import zones
 from .badges import badge
 from .filters import JobSource, JobState, Queue, TaskName
-from .job_actions import JobActions
+from .history import history
+from .job_editing import JobEditing
 from .job_page import job_overview
 from .run_display import HEAVY, run_badge, run_length
 from .text import dotted, first_line, harmless
@@ -60,7 +61,7 @@ class JobList(ChangeList):
         self.moving = any(job.last_run is not None and job.last_run.is_live for job in jobs)
 
 
-class JobAdmin(JobActions):
+class JobAdmin(JobEditing):
     """All jobs; those that were removed only when asked for."""
 
     list_display = ("state", "job_cell", "schedule", "next_run", "last_run", "queue_cell")
@@ -87,6 +88,8 @@ class JobAdmin(JobActions):
         rows = [(run, self.url_of(run.pk, of=TaskRun)) for run in runs] if self.may_view(request, TaskRun) else None
         context = {**job_overview(found, rows, clock.now()), "runs_url": f"{self.list_url(TaskRun)}?job="}
         fitting = FITTING_ACTIONS[state_of(found)]
+        context["changes"] = history(found.pk, clock.now(), with_arguments=self.may(request, "view_arguments"))
+        context["may_add"], context["may_edit"] = self.has_add_permission(request), self.has_change_permission(request)
         context["allowed"] = [
             name for name in self.page_actions if name in fitting and name in self.get_actions(request)
         ]

@@ -23,7 +23,11 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 MISSING = "No Chromium is installed (on Debian and Ubuntu: apt install chromium)"
 PASSWORD = "correct horse battery staple"
 VIEWING = ("view_scheduledtask", "view_taskrun", "view_serviceprocess")
-PEOPLE = {"viewer": VIEWING, "operator": (*VIEWING, "run_job", "pause_job", "delete_scheduledtask", "cancel_run")}
+PEOPLE = {
+    "viewer": VIEWING,
+    "operator": (*VIEWING, "run_job", "pause_job", "delete_scheduledtask", "cancel_run"),
+    "editor": (*VIEWING, "view_arguments", "add_scheduledtask", "change_scheduledtask"),
+}
 
 Open = Callable[..., Page]
 

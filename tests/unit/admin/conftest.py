@@ -30,3 +30,9 @@ def login(db: None) -> Callable[..., Client]:
 def boss(login: Callable[..., Client]) -> Client:
     """Somebody who may do everything."""
     return login("run_job", "pause_job", "delete_scheduledtask", "cancel_run")
+
+
+@pytest.fixture
+def editor(login: Callable[..., Client]) -> Client:
+    """Somebody who may add and change jobs, and see what they are given."""
+    return login("add_scheduledtask", "change_scheduledtask", "view_arguments")
