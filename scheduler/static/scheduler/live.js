@@ -41,9 +41,9 @@
         before.slice(after.length).forEach(node => node.remove());
     }
 
-    function keyOf(row) {
+    function keyOf(row) {  // a row without a name of its own is known by its place
         const box = row.querySelector('input.action-select'), link = row.querySelector('a[href]');
-        return box ? box.value : link ? link.getAttribute('href') : '';
+        return box ? box.value : link ? link.getAttribute('href') : '#' + row.sectionRowIndex;
     }
 
     function morphRows(old, fresh) {
