@@ -59,9 +59,10 @@ def farewell(this: ThisProcess) -> None:
     ServiceProcess.objects.filter(id=this.id).update(stopped_at=Now())
 
 
-def alive(kind: str) -> QuerySet[ServiceProcess]:
-    """Return the processes of a kind whose heartbeat is fresh."""
-    return ServiceProcess.objects.filter(kind=kind, stopped_at=None, heartbeat_at__gte=ago(conf.get("LOST_AFTER")))
+def alive(*kinds: str) -> QuerySet[ServiceProcess]:
+    """Return the processes whose heartbeat is fresh: those of `kinds`, or all."""
+    fresh = ServiceProcess.objects.filter(stopped_at=None, heartbeat_at__gte=ago(conf.get("LOST_AFTER")))
+    return fresh.filter(kind__in=kinds) if kinds else fresh
 
 
 def bury_silent() -> int:

@@ -15,11 +15,15 @@ from typing import Any
 
 from celery import current_app
 from django.conf import settings
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Exists, Min, Q
+from django_apscheduler.models import DjangoJob
 
 from . import processes
 from .models import ScheduledTask, ServiceProcess, State, TaskRun
 from .publishing import queue_name
+
+MOST_DESERTED = 50
+"""Queues without a worker that are looked after at most."""
 
 
 @dataclass
@@ -90,18 +94,19 @@ def listening() -> Counter[str]:
 def deserted_by(listeners: Container[str]) -> set[str]:
     """Return the queues that jobs which will fire use and that are not among `listeners`.
 
-    Two queries at most. The second one, which looks at more than the names, is for these queues alone.
+    Two queries at most: one for the names, and one that looks for the first such job of each queue without listeners.
     """
     jobs = ScheduledTask.objects.filter(removed_at=None, paused_at=None).order_by()
-    by_name: defaultdict[str, Q] = defaultdict(Q)
+    users: defaultdict[str, Q] = defaultdict(Q)
     for queue, task in jobs.values_list("queue", "task").distinct():
         if (name := queue_name(queue, task)) not in listeners:
-            by_name[name] |= Q(queue=queue, task=task)
-    if not by_name:
+            users[name] |= Q(queue=queue) if queue else Q(queue="", task=task)
+    if not users:
         return set()
-    scheduled = jobs.filter(job__next_run_time__isnull=False)
-    pairs = scheduled.filter(Q(*by_name.values(), _connector=Q.OR)).values_list("queue", "task").distinct()
-    return {queue_name(*pair) for pair in pairs}
+    names, scheduled = sorted(users)[:MOST_DESERTED], jobs.filter(job__next_run_time__isnull=False)
+    any_of = {f"any_of_{number}": Exists(scheduled.filter(users[name])) for number, name in enumerate(names)}
+    found = DjangoJob.objects.order_by().annotate(**any_of).values_list(*any_of)[:1]
+    return {name for row in found for name, is_used in zip(names, row, strict=True) if is_used}
 
 
 def worker_command(queue: str) -> str:

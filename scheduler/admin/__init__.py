@@ -11,6 +11,7 @@ from django.db.models import Model
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from ..models import ScheduledTask, ServiceProcess, TaskRun
+from . import dashboard
 from .jobs import JobAdmin
 from .processes import ProcessAdmin
 from .runs import RunAdmin
@@ -19,7 +20,7 @@ __all__ = ["JobAdmin", "ProcessAdmin", "RunAdmin"]
 
 
 def take_over(site: admin.AdminSite) -> None:
-    """Register our pages with `site`, and take the library's off it.
+    """Register our pages with `site`, make the dashboard the app's page, and take the library's pages off it.
 
     The library's "run now" runs the job inside the web process, and its list fails on words that it doesn't know.
     Its admin is imported first, so that whichever app stands earlier in INSTALLED_APPS, it can't register afterwards.
@@ -34,6 +35,7 @@ def take_over(site: admin.AdminSite) -> None:
     for model, ours in pages.items():
         if not site.is_registered(model):
             site.register(model, ours)
+    dashboard.put_on(site)
 
 
 take_over(admin.site)

@@ -189,10 +189,18 @@ def data_table(caption: str, head: Sequence[object], rows: Iterable[Sequence[obj
     )  # fmt: skip
 
 
-def figure(chart: SafeString, table: SafeString, legend: SafeString | str = "") -> SafeString:
-    """Return a chart with its legend, and its table folded up under it."""
+def axis(labels: Sequence[str]) -> SafeString:
+    """Return what stands under a chart, each label at the beginning of an equal share of its width."""
+    marks = format_html_join("", "<span>{}</span>", ((label,) for label in labels))
+    return format_html('<div class="sched-axis" aria-hidden="true">{}</div>', marks)
+
+
+def figure(
+    chart: SafeString, table: SafeString, legend: SafeString | str = "", axis: SafeString | str = ""
+) -> SafeString:
+    """Return a chart with its axis and legend, and its table folded up under it."""
     return format_html(
-        '<figure class="sched-figure">{}<figcaption>{}<details><summary>{}</summary>'
+        '<figure class="sched-figure">{}{}<figcaption>{}<details><summary>{}</summary>'
         '<div class="sched-scroll" tabindex="0" role="region" aria-label="{}">{}</div></details></figcaption></figure>',
-        chart, legend, _("As a table"), _("As a table"), table,
+        chart, axis, legend, _("As a table"), _("As a table"), table,
     )  # fmt: skip

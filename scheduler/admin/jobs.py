@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -30,6 +31,7 @@ from .job_page import job_overview
 from .run_display import HEAVY, run_badge, run_length
 from .text import dotted, first_line, harmless
 from .times import LATE_AFTER, ago
+from .upcoming import upcoming
 
 FITTING_ACTIONS = {
     "scheduled": ("run_now", "pause", "remove"),
@@ -80,7 +82,11 @@ class JobAdmin(JobEditing):
         return JobList
 
     def get_urls(self) -> list[URLPattern]:
-        more = [path("times/", self.admin_site.admin_view(zones.choose), name="scheduler_times")]
+        site = self.admin_site
+        more = [
+            path("times/", site.admin_view(zones.choose), name="scheduler_times"),
+            path("upcoming/", site.admin_view(partial(upcoming, site=site)), name="scheduler_upcoming"),
+        ]
         return more + super().get_urls()
 
     def page_context(self, request: HttpRequest, found: ScheduledTask) -> dict[str, Any]:

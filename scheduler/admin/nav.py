@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.admin.utils import quote
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -16,6 +17,7 @@ PAGES: dict[str, tuple[str | Promise, str, str, str]] = {
     "dashboard": (_("Dashboard"), "app_list", "", "d"),
     "jobs": (_("Jobs"), "scheduler_scheduledtask_changelist", "scheduledtask", "j"),
     "runs": (_("Runs"), "scheduler_taskrun_changelist", "taskrun", "r"),
+    "upcoming": (_("Upcoming"), "scheduler_upcoming", "scheduledtask", "u"),
     "workers": (_("Workers and queues"), "scheduler_serviceprocess_changelist", "serviceprocess", "w"),
 }
 """By name: its title, its address's name, the model that it shows, the key that opens it after g."""
@@ -25,6 +27,18 @@ def may_view(request: HttpRequest, model: str) -> bool:
     """Whether the user may open the pages of a model of the app, by its name in lower case."""
     user = request.user
     return bool(user.has_perm(f"scheduler.view_{model}") or user.has_perm(f"scheduler.change_{model}"))
+
+
+def url_of(request: HttpRequest, view: str, *keys: object) -> str:
+    """Return the address of a page of the app, by the end of its name ("taskrun_change") and the keys of its object."""
+    site = getattr(request, "current_app", None) or "admin"
+    return reverse(f"admin:scheduler_{view}", args=[quote(str(key)) for key in keys], current_app=site)
+
+
+def dashboard_url(request: HttpRequest) -> str:
+    """Return the address of the dashboard."""
+    site = getattr(request, "current_app", None) or "admin"
+    return reverse("admin:app_list", kwargs={"app_label": "scheduler"}, current_app=site)
 
 
 def navigation(request: HttpRequest, current: str) -> dict[str, Any]:

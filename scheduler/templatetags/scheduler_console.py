@@ -24,6 +24,14 @@ def console_nav(context: Context, current: str) -> dict[str, Any]:
     return navigation(context["request"], current)
 
 
+@register.inclusion_tag("admin/scheduler/summary.html", takes_context=True)
+def console_summary(context: Context) -> dict[str, Any]:
+    """Draw what is alive, runs and waits in one row, and what is wrong: for the index of any admin site."""
+    from ..admin.dashboard import index_summary
+
+    return index_summary(context["request"])
+
+
 @register.simple_tag(takes_context=True)
 def console_script(context: Context, name: str) -> SafeString:
     """Return the script element of one of the app's files, with the page's nonce where it has one.

@@ -6,9 +6,16 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.core.cache import cache
 from django.test import Client
 
 VIEW = ("view_scheduledtask", "view_taskrun", "view_serviceprocess")
+
+
+@pytest.fixture(autouse=True)
+def forgetful() -> None:
+    """Forget what pages of earlier tests have remembered for some seconds."""
+    cache.clear()
 
 
 @pytest.fixture

@@ -10,12 +10,14 @@ from django_apscheduler.models import DjangoJob
 
 from scheduler import clock
 from scheduler.jobstore import dump_state
-from scheduler.models import LIVE, ScheduledTask, State, TaskRun
+from scheduler.models import LIVE, ScheduledTask, ServiceProcess, State, TaskRun
 from scheduler.triggers import trigger_from_data
 
 JOBS = "/admin/scheduler/scheduledtask/"
 RUNS = "/admin/scheduler/taskrun/"
 PROCESSES = "/admin/scheduler/serviceprocess/"
+DASHBOARD = "/admin/scheduler/"
+UPCOMING = "/admin/scheduler/scheduledtask/upcoming/"
 EVERY_FIVE_MINUTES = {"type": "interval", "minutes": 5}
 
 
@@ -53,6 +55,18 @@ def make_run(
     if state not in LIVE:
         values["finished_at"] = values.get("started_at", at) + timedelta(seconds=took)
     return TaskRun.objects.create(**{**values, **fields})
+
+
+def make_process(name: str, *, silent: float = 0, stopped: bool = False, **fields: Any) -> ServiceProcess:
+    """Store a worker, unless told otherwise, that was heard of `silent` seconds ago."""
+    beat = clock.now() - timedelta(seconds=silent)
+    values = {"kind": "worker", "host": "h", "pid": 1, "started_at": beat - timedelta(hours=1), "heartbeat_at": beat}
+    return ServiceProcess.objects.create(**{**values, "name": name, "stopped_at": beat if stopped else None, **fields})
+
+
+def make_scheduler(name: str = "scheduler", **fields: Any) -> ServiceProcess:
+    """Store a scheduler that has just completed a pass."""
+    return make_process(name, kind="scheduler", **{"last_pass_at": clock.now(), **fields})
 
 
 def text_of(response: Any) -> str:

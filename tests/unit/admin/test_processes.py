@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 from django.test import Client
 
 from scheduler import clock
 from scheduler.admin.processes import longest_silence, process_state
-from scheduler.models import ServiceProcess
 
-from .pages import PROCESSES, text_of
-
-
-def make_process(name: str, *, silent: float = 0, stopped: bool = False, **fields: object) -> ServiceProcess:
-    beat = clock.now() - timedelta(seconds=silent)
-    values = {"kind": "worker", "host": "h", "pid": 1, "started_at": beat - timedelta(hours=1), "heartbeat_at": beat}
-    return ServiceProcess.objects.create(**{**values, "name": name, "stopped_at": beat if stopped else None, **fields})
+from .pages import PROCESSES, make_process, text_of
 
 
 @pytest.mark.django_db
