@@ -317,7 +317,15 @@ def remove_job(job_id: str, *, by: str = "") -> ScheduledTask:
 
 
 def run_job(
-    job_id: str, *, args: Any = None, kwargs: Any = None, by: str = "", note: str = "", overlap: str | None = None
+    job_id: str,
+    *,
+    args: Any = None,
+    kwargs: Any = None,
+    by: str = "",
+    note: str = "",
+    overlap: str | None = None,
+    queue: str | None = None,
+    run_id: str | uuid.UUID | None = None,
 ) -> TaskRun:
     """Run a job now, beside its schedule.
 
@@ -329,10 +337,17 @@ def run_job(
     :param by: who asks, shown with the run
     :param note: why, shown with the run
     :param overlap: a policy in place of the job's own
+    :param queue: a queue in place of the job's own
+    :param run_id: the run's id, a random UUID (version 4). Asking again with the same one gives the same run
     :raises JobNotFound: if there is none of this id, or it was removed
-    :raises InvalidInput: if the arguments don't fit the task
+    :raises InvalidInput: if the arguments don't fit the task, or another value is wrong
     """
+    new_id = uuid.uuid4() if run_id is None else _random_id(run_id)
+    note = options.CHECKS["description"]("note", note)
+    queue = None if queue is None else options.CHECKS["queue"]("queue", queue)
     with write_transaction():
+        if run_id is not None and (run := _asked_before(new_id, job_id)) is not None:
+            return run
         job = _existing(job_id)
         if args is not None or kwargs is not None:
             args, kwargs = check_arguments(
@@ -349,15 +364,39 @@ def run_job(
             _free_instant(job.id),
             now=clock.now(),
             waiting=full,
-            run_id=uuid.uuid4(),
+            run_id=new_id,
             args=args,
             kwargs=kwargs,
+            queue=queue,
             requested_by=by or "somebody",
             note=note,
         )
         runs.insert([run])
         if not full:
             transaction.on_commit(lambda: soon.publish([run]))
+    return run
+
+
+def _random_id(run_id: str | uuid.UUID) -> uuid.UUID:
+    """Return a run's id as its asker chose it; that of a firing, which can be computed, would take the firing's place.
+
+    :raises InvalidInput: if it is not a random UUID
+    """
+    try:
+        chosen = uuid.UUID(str(run_id))
+    except ValueError:
+        chosen = None
+    if chosen is None or chosen.version != 4:
+        raise InvalidInput("run_id", run_id, "is not a random UUID (version 4)", "Make it with uuid.uuid4().")
+    return chosen
+
+
+def _asked_before(run_id: uuid.UUID, job_id: str) -> TaskRun | None:
+    """Return the run that was asked for under this id; of two who ask at once, the second waits for the first."""
+    DjangoJob.objects.select_for_update().filter(id=job_id).first()
+    run = TaskRun.objects.filter(id=run_id).first()
+    if run is not None and run.job_id != job_id:
+        raise InvalidInput("run_id", str(run_id), f"is the id of a run of job {run.job_id}", "Make a new one.")
     return run
 
 

@@ -173,6 +173,9 @@ class TaskRun(models.Model):
     attempt = models.PositiveIntegerField(_("attempt"), default=1)
     retries = models.PositiveIntegerField(default=0)
     """How many of the attempts were asked for by the task itself (`self.retry`)."""
+    earlier_attempts = models.JSONField(default=list)
+    """The last of those that ended and were followed by another one, oldest first: `{"attempt", "started_at",
+    "ended_at", "worker", "reason"}`, times in ISO 8601."""
 
     scheduled_at = models.DateTimeField(_("scheduled"))
     created_at = models.DateTimeField()
@@ -184,6 +187,8 @@ class TaskRun(models.Model):
     expires_at = models.DateTimeField(null=True)
     cancel_requested_at = models.DateTimeField(null=True)
     cancel_requested_by = models.CharField(max_length=150, blank=True)
+    terminate_requested_at = models.DateTimeField(null=True)
+    """When somebody asked the worker to end the run's process at once, without the time to stop by itself."""
 
     worker = models.CharField(_("worker"), max_length=255, blank=True)
     process = models.UUIDField(null=True)

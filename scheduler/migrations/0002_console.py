@@ -103,6 +103,16 @@ class Migration(migrations.Migration):
             model_name='taskrun',
             name='scheduler_run_time',
         ),
+        migrations.AddField(
+            model_name='taskrun',
+            name='earlier_attempts',
+            field=models.JSONField(default=list),
+        ),
+        migrations.AddField(
+            model_name='taskrun',
+            name='terminate_requested_at',
+            field=models.DateTimeField(null=True),
+        ),
         migrations.AddIndex(
             model_name='taskrun',
             index=models.Index(fields=['-scheduled_at'], include=('state',), name='scheduler_run_time'),

@@ -34,6 +34,7 @@ def new_run(
     run_id: uuid.UUID | None = None,
     args: list[Any] | None = None,
     kwargs: dict[str, Any] | None = None,
+    queue: str | None = None,
     requested_by: str = "schedule",
     note: str = "",
 ) -> TaskRun:
@@ -49,7 +50,7 @@ def new_run(
         task=job.task,
         args=job.args if args is None else args,
         kwargs=job.kwargs if kwargs is None else kwargs,
-        queue=job.queue,
+        queue=job.queue if queue is None else queue,
         options=options,
         requested_by=requested_by,
         note=note,

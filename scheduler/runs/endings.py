@@ -15,7 +15,10 @@ from ..db import execute, write_transaction
 from ..models import State, TaskRun
 from ..texts import EXCEPTION_CHARS, clean, clean_end, to_json
 from .logs import Piece, append
-from .statements import TABLE, adapter, aware, guard
+from .statements import TABLE, adapter, and_this_attempt, aware, guard
+
+REASON_KEPT = 500
+"""Characters of the reason that an earlier attempt is remembered with."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +116,13 @@ def _plan_retry(connection: BaseDatabaseWrapper, run_id: str, attempt: int, outc
         rows = execute(
             connection,
             f"UPDATE {TABLE} SET state = %s, reason = %s, exception = %s, traceback = %s, attempt = attempt + 1,"
+            f" earlier_attempts = {and_this_attempt(connection)},"
             f" retries = retries + %s, publish_at = %s, queued_at = NULL, pid = NULL{changes}"
             " WHERE id = %s AND state = %s AND attempt = %s RETURNING id",
             [
                 State.RETRYING, clean(outcome.reason, EXCEPTION_CHARS), clean(outcome.exception, EXCEPTION_CHARS),
-                clean_end(outcome.traceback, conf.get("MAX_TRACEBACK_CHARS")), int(outcome.own_retry),
+                clean_end(outcome.traceback, conf.get("MAX_TRACEBACK_CHARS")),
+                outcome.ended_at.isoformat(), clean(outcome.reason, REASON_KEPT), int(outcome.own_retry),
                 adapt(outcome.retry_at or outcome.ended_at), *values, adapt(run_id), State.RUNNING, attempt,
             ],
         )  # fmt: skip

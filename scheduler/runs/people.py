@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -34,24 +35,58 @@ def cancel(run_id: str | uuid.UUID, *, by: str = "", reason: str = "") -> TaskRu
     """
     run = get(run_id)
     text = reason or f"Cancelled by {by or 'an unnamed caller'}"
-    if end(connections[DEFAULT_DB_ALIAS], str(run.id), Outcome(State.CANCELLED, text), states=NOT_STARTED):
-        return get(run_id)
-    asked = TaskRun.objects.filter(id=run.id, state=State.RUNNING, cancel_requested_at=None)
-    asked.update(cancel_requested_at=clock.now(), cancel_requested_by=by, reason=text)
-    run.refresh_from_db()
+    while run.is_live and run.cancel_requested_at is None:  # it may start, or go on to another attempt, in between
+        if end(connections[DEFAULT_DB_ALIAS], str(run.id), Outcome(State.CANCELLED, text), states=NOT_STARTED):
+            return get(run_id)
+        running = TaskRun.objects.filter(id=run.id, state=State.RUNNING, cancel_requested_at=None)
+        running.update(cancel_requested_at=clock.now(), cancel_requested_by=by, reason=text)
+        run = get(run_id)
     if not run.is_live:
         raise NotAllowed(f"Run {run.id} can't be cancelled: it has ended already ({run.state}).")
     return run
 
 
-def retry(run_id: str | uuid.UUID, *, by: str = "") -> TaskRun:
+def terminate(run_id: str | uuid.UUID, *, by: str = "") -> TaskRun:
+    """Cancel a run, and have its worker end its process within about a second, whatever the task is doing.
+
+    :param by: who asks, for the record
+    :raises RunNotFound: if there is none of this id
+    :raises NotAllowed: if the run has ended
+    """
+    run = cancel(run_id, by=by)
+    if run.is_live:
+        running = TaskRun.objects.filter(id=run.id, state=State.RUNNING, terminate_requested_at=None)
+        running.update(
+            terminate_requested_at=clock.now(), reason=f"{run.reason}, terminated by {by or 'an unnamed caller'}"
+        )
+        run.refresh_from_db()
+    return run
+
+
+def retry(
+    run_id: str | uuid.UUID,
+    *,
+    by: str = "",
+    args: Any = None,
+    kwargs: Any = None,
+    queue: str | None = None,
+    overlap: str | None = None,
+    note: str = "",
+    new_id: str | uuid.UUID | None = None,
+) -> TaskRun:
     """Run an ended run's job once more, with the run's arguments; the job's overlap rules apply as to any manual run.
 
     :param by: who asks, shown with the new run
+    :param args: positional arguments in place of the run's
+    :param kwargs: keyword arguments in place of the run's
+    :param queue: a queue in place of the job's
+    :param overlap: a policy in place of the job's
+    :param note: why, shown with the new run
+    :param new_id: the new run's id, as for `run_job`
     :return: the new run
     :raises RunNotFound: if there is none of this id
     :raises NotAllowed: if the run has not ended, or its job is gone
-    :raises InvalidInput: if the task is unknown by now, or no longer takes these arguments
+    :raises InvalidInput: if the task is unknown by now, or doesn't take these arguments
     """
     from .. import jobs  # which imports this module
 
@@ -59,6 +94,15 @@ def retry(run_id: str | uuid.UUID, *, by: str = "") -> TaskRun:
     if run.is_live:
         raise NotAllowed(f"Run {run.id} can't be retried: it has not ended ({run.state}).")
     try:
-        return jobs.run_job(run.job_id, args=run.args, kwargs=run.kwargs, by=by, note=f"Retry of {run.id}")
+        return jobs.run_job(
+            run.job_id,
+            args=run.args if args is None else args,
+            kwargs=run.kwargs if kwargs is None else kwargs,
+            queue=queue,
+            overlap=overlap,
+            by=by,
+            note=f"{note}\nRetry of {run.id}".strip(),
+            run_id=new_id,
+        )
     except JobNotFound:
         raise NotAllowed(f"Run {run.id} can't be retried: its job {run.job_id!r} is gone.") from None

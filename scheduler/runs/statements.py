@@ -15,6 +15,17 @@ from ..models import State, TaskRun
 
 TABLE = TaskRun._meta.db_table
 NOT_STARTED = (State.PENDING, State.QUEUED, State.RETRYING)
+ATTEMPTS_KEPT = 20
+"""How many of a run's earlier attempts its row tells of: a task may be retried for ever."""
+
+_ATTEMPT = "'attempt', attempt, 'started_at', started_at, 'ended_at', {0}, 'worker', worker, 'reason', {0}"
+_EARLIER_ATTEMPTS = {
+    "postgresql": f"CASE WHEN jsonb_array_length(earlier_attempts) >= {ATTEMPTS_KEPT} THEN earlier_attempts - 0"
+    f" ELSE earlier_attempts END || jsonb_build_array(jsonb_build_object({_ATTEMPT.format('%s::text')}))",
+    "sqlite": f"json_insert(CASE WHEN json_array_length(earlier_attempts) >= {ATTEMPTS_KEPT}"
+    " THEN json_remove(earlier_attempts, '$[0]') ELSE earlier_attempts END,"
+    f" '$[#]', json_object({_ATTEMPT.format('%s')}))",
+}
 
 
 def guard(
@@ -63,3 +74,8 @@ def aware(value: datetime | str | None) -> datetime | None:
         return None
     instant = datetime.fromisoformat(value) if isinstance(value, str) else value
     return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+
+
+def and_this_attempt(connection: BaseDatabaseWrapper) -> str:
+    """Return the expression for a run's earlier attempts with the present one added; it takes its end and reason."""
+    return _EARLIER_ATTEMPTS[connection.vendor]

@@ -133,25 +133,25 @@ class _Heartbeat(threading.Thread):
             logger.debug("Connection failed to close", exc_info=True)
 
     def _end_cancelled(self) -> None:
-        """Terminate running tasks that were asked to stop and did not do so in time.
+        """Terminate running tasks that were asked to stop and did not do so in time, or that are to get no time.
 
         The database's word that the run is still in that process comes first: a process may have gone on to
         another task. Only the worker's own request object is told, never every worker over the broker.
         """
         from datetime import timedelta
 
+        from django.db.models import Q
+
         from .. import clock, conf
         from ..models import State, TaskRun
 
-        overdue = TaskRun.objects.filter(
-            process=self.this.id,
-            state=State.RUNNING,
-            cancel_requested_at__lt=clock.now() - timedelta(seconds=conf.get("CANCEL_GRACE")),
-        )
-        for run_id, pid in overdue.values_list("id", "pid"):
+        overdue = Q(cancel_requested_at__lt=clock.now() - timedelta(seconds=conf.get("CANCEL_GRACE")))
+        at_once = Q(terminate_requested_at__isnull=False)
+        doomed = TaskRun.objects.filter(overdue | at_once, process=self.this.id, state=State.RUNNING)
+        for run_id, pid in doomed.values_list("id", "pid"):
             for request in list(worker_state.active_requests):
                 if request.id == str(run_id) and request.worker_pid == pid:
-                    logger.warning("Run %s did not stop when asked to: terminating process %s", run_id, pid)
+                    logger.warning("Run %s is to end and did not stop by itself: terminating process %s", run_id, pid)
                     self._in_its_loop(_terminate, request, self.consumer.pool)
 
     def _in_its_loop(self, work: Callable[..., None], *args: Any) -> None:

@@ -13,7 +13,7 @@ from scheduler.models import ScheduledTask, State, TaskRun
 from tests.cluster import Cluster
 from tests.ledger import Ledger
 from tests.runs import execution_of, wait_for_end, wait_for_runs
-from tests.waiting import wait_for
+from tests.waiting import stays_true, wait_for
 
 TASKS = "tests.app.tasks."
 
@@ -31,6 +31,7 @@ def test_a_retry_waits_in_the_database_and_is_seen_there(service: Cluster, ledge
     run.refresh_from_db()
     assert run.attempt == 2
     assert "try 0" in run.exception
+    assert [told["attempt"] for told in run.earlier_attempts] == [1]
     assert execution_of(run).status == "Started execution"
     assert wait_for_end(run).state == State.SUCCESS
 
@@ -84,6 +85,20 @@ def test_a_running_task_that_does_not_listen_is_terminated_when_it_is_cancelled(
     assert run.state == State.CANCELLED
     assert "ann" in run.reason
     assert wait_for_end(other).state == State.SUCCESS
+    assert run_once("add", 1, 1).state == State.SUCCESS
+
+
+def test_a_running_task_is_terminated_at_once_where_somebody_wants_that(cluster: Cluster, ledger: Ledger) -> None:
+    cluster.worker(CANCEL_GRACE=600)
+    cluster.scheduler()
+    add_job(TASKS + "nap", "interval", hours=1, id="deaf", args=[60, str(ledger)])
+    run = run_job("deaf")
+    wait_for_runs("deaf", state=State.RUNNING)
+    runs.cancel(run.id, by="ann")
+    stays_true(lambda: runs.get(run.id).state == State.RUNNING, seconds=2, what="time to stop by itself")
+    run = wait_for_end(runs.terminate(run.id, by="bob"), timeout=5)
+    assert (run.state, run.reason) == (State.CANCELLED, "Cancelled by ann, terminated by bob")
+    assert [line.split()[0] for line in ledger()] == ["start"]
     assert run_once("add", 1, 1).state == State.SUCCESS
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import pickle
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 from apscheduler.triggers.interval import IntervalTrigger
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connections, transaction
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from scheduler import add_job, clock, modify_job, pause_job, remove_job, resume_job, run_job
@@ -52,6 +55,23 @@ def test_run_now_waits_in_line_where_no_place_is_free(service: Cluster) -> None:
     first, second = wait_for_end(first), wait_for_end(second)
     assert (first.state, second.state) == (State.SUCCESS, State.SUCCESS)
     assert second.started_at >= first.finished_at
+
+
+def test_clicks_at_the_same_instant_give_one_run(service: Cluster) -> None:
+    add_job(TASKS + "add", "interval", hours=1, id="clicked", args=[1], overlap="allow")
+    chosen, line = uuid.uuid4(), Barrier(6)
+
+    def click(_: int) -> uuid.UUID:
+        try:
+            line.wait(timeout=10)
+            return run_job("clicked", run_id=chosen).id
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(click, range(6))) == {chosen}
+    assert [run.id for run in runs_of("clicked")] == [chosen]
+    assert wait_for_end(TaskRun.objects.get(id=chosen)).state == State.SUCCESS
 
 
 # -- changes -----------------------------------------------------------------------------------------------------------

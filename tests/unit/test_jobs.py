@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from scheduler import add_job, clock, modify_job, pause_job, remove_job, resume_
 from scheduler.exceptions import DuplicateJob, InvalidInput, InvalidTrigger, JobNotFound, StaleJob
 from scheduler.jobs import get_job, restore_trigger, state_of
 from scheduler.models import ScheduledTask, State, TaskRun
+from scheduler.runs import firing_id
 from scheduler.triggers import trigger_to_data
 
 ADD = "tests.app.tasks.add"
@@ -227,6 +229,39 @@ def test_run_now_follows_overlap_replace_and_allow() -> None:
     assert first.state == State.CANCELLED
     assert second.state == State.PENDING
     assert not run_job("new", overlap="allow").waiting
+
+
+def test_run_now_takes_another_queue_and_refuses_one_that_can_not_be() -> None:
+    add_job(**GOOD, queue="short")
+    assert run_job("new", queue="long").queue == "long"
+    assert (run_job("new").queue, run_job("new", queue="").queue) == ("short", "")
+    with pytest.raises(InvalidInput, match="queue: 'a b'"):
+        run_job("new", queue="a b")
+    with pytest.raises(InvalidInput, match="note: "):
+        run_job("new", note="\x00")
+    assert TaskRun.objects.count() == 3
+
+
+def test_asking_twice_under_the_same_id_gives_the_same_run() -> None:
+    add_job(**GOOD)
+    add_job(**{**GOOD, "id": "other"})
+    chosen = uuid.uuid4()
+    run = run_job("new", run_id=chosen, note="first")
+    assert run.id == chosen
+    before = everything()
+    assert run_job("new", run_id=str(chosen), note="second", args=[7]).note == "first"
+    with pytest.raises(InvalidInput, match="is the id of a run of job new"):
+        run_job("other", run_id=chosen)
+    assert everything() == before
+
+
+def test_no_run_that_somebody_asks_for_can_take_the_place_of_a_firing() -> None:
+    job = add_job(**GOOD)
+    before = everything()
+    for wrong in (firing_id("new", job.job.next_run_time), "new", "", uuid.uuid1()):
+        with pytest.raises(InvalidInput, match="is not a random UUID"):
+            run_job("new", run_id=wrong)
+    assert everything() == before
 
 
 def test_all_of_it_works_inside_a_surrounding_transaction() -> None:

@@ -15,6 +15,8 @@ from scheduler import clock, runs
 from scheduler.exceptions import NotAllowed, RunNotFound
 from scheduler.models import LIVE, TERMINAL, ScheduledTask, State, TaskRun
 from scheduler.runs import Outcome
+from scheduler.runs.endings import REASON_KEPT
+from scheduler.runs.statements import ATTEMPTS_KEPT, aware
 from tests.runs import execution_of
 
 pytestmark = pytest.mark.django_db
@@ -350,3 +352,48 @@ def test_an_unknown_run_is_not_found(wrong: str) -> None:
     for ask in (runs.get, runs.cancel):
         with pytest.raises(RunNotFound):
             ask(wrong)
+
+
+def test_a_run_is_terminated_at_once_and_says_by_whom(job: ScheduledTask) -> None:
+    run = insert(job)
+    claim(run)
+    runs.cancel(run.id, by="ann")
+    asked = runs.get(run.id).cancel_requested_at
+    run = runs.terminate(run.id, by="bob")
+    assert run.terminate_requested_at is not None
+    assert (run.cancel_requested_at, run.cancel_requested_by) == (asked, "ann")
+    assert run.reason == "Cancelled by ann, terminated by bob"
+    first = run.terminate_requested_at
+    run = runs.terminate(run.id, by="cid")
+    assert (run.terminate_requested_at, run.reason) == (first, "Cancelled by ann, terminated by bob")
+
+
+def test_terminating_a_run_that_has_not_started_cancels_it(job: ScheduledTask) -> None:
+    run = runs.terminate(insert(job, state=State.QUEUED).id, by="ann")
+    assert (run.state, run.reason, run.terminate_requested_at) == (State.CANCELLED, "Cancelled by ann", None)
+    with pytest.raises(NotAllowed, match="ended already"):
+        runs.terminate(run.id, by="ann")
+
+
+def test_a_run_remembers_its_earlier_attempts(job: ScheduledTask) -> None:
+    run = insert(job)
+    claim(run)
+    ended = clock.now()
+    runs.finish(connection, str(run.id), 1, Outcome(State.RETRYING, "E: “1”", ended_at=ended))
+    claim(run, attempt=2)
+    started = runs.get(run.id).started_at
+    runs.lose(connection, runs.get(run.id), "Its worker died")
+    assert state(run) == State.LOST
+    [first] = run.earlier_attempts
+    assert (first["attempt"], first["worker"], first["reason"]) == (1, "w@host", "E: “1”")
+    assert aware(first["started_at"]) < aware(first["ended_at"]) == ended <= started
+
+
+def test_of_an_endless_row_of_attempts_the_last_are_remembered(job: ScheduledTask) -> None:
+    run = insert(job)
+    for attempt in range(1, ATTEMPTS_KEPT + 3):
+        claim(run, attempt=attempt)
+        assert runs.finish(connection, str(run.id), attempt, Outcome(State.RETRYING, "x" * 2_000))
+    run.refresh_from_db()
+    assert [told["attempt"] for told in run.earlier_attempts] == list(range(3, ATTEMPTS_KEPT + 3))
+    assert {len(told["reason"]) for told in run.earlier_attempts} == {REASON_KEPT}
