@@ -8,13 +8,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from .. import chores, clock, retention, sweep
+from .. import chores, clock, retention, sweep, tallies
 
 SLICE_SECONDS = 0.05
 SOON = 1.0
 """Seconds between two slices of a sweep that has more to do."""
 ROUND = 3_600.0
 """Seconds from the end of a sweep to its next beginning."""
+COUNT_SECONDS = 60.0
+"""Seconds between two counts of the hours, …"""
+COUNT_SHARE = 20
+"""… or so many times what a count takes, if that is more."""
 Enough = Callable[[], bool]
 """Asked between steps: true when there is no more time for them now."""
 Answer = tuple[sweep.Place, float]
@@ -51,7 +55,14 @@ def _leftovers(place: sweep.Place, enough: Enough) -> Answer:
     return {}, ROUND
 
 
+def _count(place: sweep.Place, enough: Enough) -> Answer:
+    started = time.monotonic()
+    tallies.count(clock.now())
+    return {}, max(COUNT_SECONDS, COUNT_SHARE * (time.monotonic() - started))
+
+
 CHORES: dict[str, Callable[[sweep.Place, Enough], Answer]] = {
+    "hours": _count,
     retention.LOGS: _sweep(sweep.logs),
     retention.RUNS: _sweep(sweep.runs),
     "leftovers": _leftovers,

@@ -18,7 +18,7 @@ from django_apscheduler.models import DjangoJob
 
 from scheduler import add_job, bulk, clock, jobs, retention, runs
 from scheduler.engine.bulk import carry_out
-from scheduler.models import BulkPart, RunLog, State, TaskRun
+from scheduler.models import BulkPart, HourTally, RunLog, State, TaskRun
 from tests.cluster import Cluster
 from tests.runs import runs_of
 from tests.waiting import wait_for
@@ -26,7 +26,7 @@ from tests.waiting import wait_for
 TASKS = "tests.app.tasks."
 
 
-def test_the_scheduler_deletes_what_is_past_retention(cluster: Cluster) -> None:
+def test_the_scheduler_counts_the_hours_and_deletes_what_is_past_retention(cluster: Cluster) -> None:
     job = add_job(TASKS + "add", "interval", hours=1, id="old", args=[1])
     at = clock.now() - timedelta(days=40)
     runs.insert(
@@ -37,6 +37,7 @@ def test_the_scheduler_deletes_what_is_past_retention(cluster: Cluster) -> None:
     )
     RunLog.objects.bulk_create([RunLog(run=run, number=1, text="line\n") for run in TaskRun.objects.all()])
     schedulers = [cluster.scheduler(wait=False), cluster.scheduler(wait=False)]
+    wait_for(lambda: HourTally.objects.count() >= 24, what="the hours of a day to be counted")
     wait_for(lambda: not RunLog.objects.exists(), what="old logs to go")
     wait_for(lambda: TaskRun.objects.count() == 100, what="old runs to go")
     retention.set_rule("", keep=10)

@@ -66,7 +66,8 @@ def test_what_another_scheduler_is_at_is_left_to_it(steps: list[sweep.Place], mo
 
 def test_all_chores_are_done_and_rest_for_long() -> None:
     tidying.do_chores(never)
-    assert list(tidying.CHORES)[:2] == [retention.LOGS, retention.RUNS]  # logs first
+    assert list(tidying.CHORES)[1:3] == [retention.LOGS, retention.RUNS]  # logs first
+    assert 50 < due_in("hours") <= tidying.COUNT_SECONDS
     for name in (*retention.CHORES, "leftovers"):
         assert due_in(name) > 3_000
     assert timedelta(seconds=tidying.ROUND) < chores.FAR
@@ -80,3 +81,9 @@ def test_a_chore_that_fails_is_left_alone_for_a_while_and_tried_again(monkeypatc
     with pytest.raises(RuntimeError):
         tidying.do_chores(never)
     assert 50 < due_in("broken") <= chores.LEASE.total_seconds()
+
+
+def test_a_count_that_takes_long_is_done_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([0.0, 10.0])
+    monkeypatch.setattr(tidying.time, "monotonic", lambda: next(times))
+    assert tidying._count({}, never) == ({}, 200.0)
