@@ -173,7 +173,7 @@ class TaskRun(models.Model):
     attempt = models.PositiveIntegerField(_("attempt"), default=1)
     retries = models.PositiveIntegerField(default=0)
     """How many of the attempts were asked for by the task itself (`self.retry`)."""
-    earlier_attempts = models.JSONField(default=list)
+    earlier_attempts = models.JSONField(null=True)
     """The last of those that ended and were followed by another one, oldest first: `{"attempt", "started_at",
     "ended_at", "worker", "reason"}`, times in ISO 8601."""
 

@@ -18,13 +18,13 @@ NOT_STARTED = (State.PENDING, State.QUEUED, State.RETRYING)
 ATTEMPTS_KEPT = 20
 """How many of a run's earlier attempts its row tells of: a task may be retried for ever."""
 
+_SO_FAR = "COALESCE(earlier_attempts, '[]')"
 _ATTEMPT = "'attempt', attempt, 'started_at', started_at, 'ended_at', {0}, 'worker', worker, 'reason', {0}"
 _EARLIER_ATTEMPTS = {
-    "postgresql": f"CASE WHEN jsonb_array_length(earlier_attempts) >= {ATTEMPTS_KEPT} THEN earlier_attempts - 0"
-    f" ELSE earlier_attempts END || jsonb_build_array(jsonb_build_object({_ATTEMPT.format('%s::text')}))",
-    "sqlite": f"json_insert(CASE WHEN json_array_length(earlier_attempts) >= {ATTEMPTS_KEPT}"
-    " THEN json_remove(earlier_attempts, '$[0]') ELSE earlier_attempts END,"
-    f" '$[#]', json_object({_ATTEMPT.format('%s')}))",
+    "postgresql": f"CASE WHEN jsonb_array_length({_SO_FAR}) >= {ATTEMPTS_KEPT} THEN {_SO_FAR} - 0 ELSE {_SO_FAR} END"
+    f" || jsonb_build_array(jsonb_build_object({_ATTEMPT.format('%s::text')}))",
+    "sqlite": f"json_insert(CASE WHEN json_array_length({_SO_FAR}) >= {ATTEMPTS_KEPT}"
+    f" THEN json_remove({_SO_FAR}, '$[0]') ELSE {_SO_FAR} END, '$[#]', json_object({_ATTEMPT.format('%s')}))",
 }
 
 
