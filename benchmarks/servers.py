@@ -54,6 +54,7 @@ def servers(database: Database = "postgres") -> Iterator[Where]:
             BROKER_URL=valkey.url,
             VAR_DIR=str(folder / "var"),
             DJANGO_SETTINGS_MODULE="benchmarks.settings",
+            LOG_LEVEL="WARNING",  # the peers log no more than that
         )
         os.environ.update(where.env)
         import django
