@@ -65,9 +65,16 @@ def measure(where: Where, *, jobs: int, rounds: int, peers: bool = True) -> Foun
     return Found("burst", TITLE, {"jobs": jobs, "rounds": rounds}, found, judged, chart)
 
 
-def tickwork(where: Where, jobs: int, kind: str, schedulers: int = 1) -> Measures:
-    """Our schedulers, over jobs that come due when all are up."""
+def tickwork(
+    where: Where, jobs: int, kind: str, schedulers: int = 1, history: Callable[[], None] | None = None
+) -> Measures:
+    """Our schedulers, over jobs that come due when all are up.
+
+    :param history: writes what is in the tables before
+    """
     empty(where)
+    if history is not None:
+        history()
     due = soon(8 + 4 * schedulers + jobs / 4000)
     store_jobs(jobs, due, kind)
     _analyze()

@@ -31,6 +31,7 @@ from tests.waiting import wait_for
 PEERS = ROOT / ".venv-peers" / "bin" / "python"
 MODELS = (TaskRun, DjangoJobExecution, ScheduledTask, DjangoJob, ServiceProcess)
 BATCH = 5_000
+NO_TIME = timedelta()
 
 
 @contextmanager
@@ -121,19 +122,26 @@ KINDS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-def store_jobs(count: int, due: datetime, kind: str = "interval", spread: timedelta = timedelta()) -> None:
-    """Store jobs that are due at `due`, or evenly over `spread` from then on; fast, past the checks of `add_job`."""
+def store_jobs(
+    count: int, due: datetime, kind: str = "interval", spread: timedelta = NO_TIME, prefix: str = "job"
+) -> None:
+    """Store jobs that are due at `due`, or evenly over `spread` from then on; fast, past the checks of `add_job`.
+
+    An interval starts at its job's own time, as those do that people add.
+    """
     templates = [partial(_job, **template) for template in KINDS[kind]]
     kept = [triggers.trigger_from_data(template["trigger"], timezone="UTC") for template in KINDS[kind]]
     for first in range(0, count, BATCH):
         tasks, rows = [], []
         for number in range(first, min(first + BATCH, count)):
             at = due + spread * number / count
-            task = templates[number % len(templates)](f"job-{number}")
+            task = templates[number % len(templates)](f"{prefix}-{number}")
+            trigger = kept[number % len(kept)]
+            if isinstance(trigger, triggers.IntervalTrigger):
+                start = at - trigger.interval
+                trigger = triggers.IntervalTrigger(seconds=trigger.interval_length, start_date=start, timezone="UTC")
             tasks.append(task)
-            rows.append(
-                DjangoJob(id=task.job_id, next_run_time=at, job_state=dump_state(task, kept[number % len(kept)], at))
-            )
+            rows.append(DjangoJob(id=task.job_id, next_run_time=at, job_state=dump_state(task, trigger, at)))
         DjangoJob.objects.bulk_create(rows)
         ScheduledTask.objects.bulk_create(tasks)
 
@@ -154,6 +162,13 @@ def store_runs(count: int) -> None:
         if not planned.more:
             break
     publisher.close()
+
+
+def statements(where: Where) -> int:
+    """Return how many transactions the database server has committed for our database; each query is at least one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot(), xact_commit FROM pg_stat_database WHERE datname = 'postgres'")
+        return int(cursor.fetchone()[1])
 
 
 def soon(seconds: float) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from celery import shared_task
 
@@ -17,9 +18,9 @@ def take(*args: object, **kwargs: object) -> None:
     """Take any arguments and do nothing."""
 
 
-@shared_task(name="bench.note")
-def note(path: str, due: float) -> None:
-    """Note how long after `due` (seconds since the epoch) the body started."""
-    late = time.time() - due
+@shared_task(name="bench.note", bind=True)
+def note(self: Any, path: str) -> None:
+    """Note when the body started, under the run's id."""
+    started = time.time()
     with open(path, "a") as ledger:
-        ledger.write(f"{late}\n")
+        ledger.write(f"{self.request.id} {started}\n")

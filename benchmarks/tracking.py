@@ -18,6 +18,10 @@ from tests.waiting import wait_for
 
 TITLE = "no-op tasks, a prefork worker with two processes"
 LONGEST = 900.0
+CELERY = (
+    "-m", "celery", "-A", "benchmarks.peers.celery", "worker", "-c", "2", "-Q", "peers", "-l", "WARNING",
+    "--without-gossip", "--without-mingle",
+)  # fmt: skip
 RESULTS = "django_celery_results_taskresult"
 
 
@@ -52,22 +56,26 @@ def bare(where: Where, tasks: int) -> Measures:
     return _peer_worker(where, tasks, lambda: 0, PREFETCH="1")
 
 
-def results(where: Where, tasks: int) -> Measures:
+def results(where: Where, tasks: int, processes: int = 2) -> Measures:
     """The same with django-celery-results as the result backend and `track_started`."""
     programs.empty(where)
     programs.fill_peer(where, "tables", 0, datetime.now(UTC))
     programs.ask_peers(where, f"DELETE FROM {RESULTS}")
     _send(where, tasks, TRACKED="1")
     ended = f"SELECT count(*) FROM {RESULTS} WHERE status = 'SUCCESS'"
-    return _peer_worker(where, tasks, lambda: tasks - programs.ask_peers(where, ended)[0][0], TRACKED="1", PREFETCH="1")
+    return _peer_worker(
+        where, tasks, lambda: tasks - programs.ask_peers(where, ended)[0][0], processes, TRACKED="1", PREFETCH="1"
+    )
 
 
-def tickwork(where: Where, tasks: int, *more: str) -> Measures:
+def tickwork(where: Where, tasks: int, processes: int = 2, history: Callable[[], None] | None = None) -> Measures:
     """Our worker on runs that wait in the queue."""
     programs.empty(where)
+    if history is not None:
+        history()
     programs.store_runs(tasks)
-    with where.valkey.client() as client, programs.worker(where, *more, ready=False) as program:
-        ended = TaskRun.objects.filter(state__in=TERMINAL)
+    with where.valkey.client() as client, programs.worker(where, processes=processes, ready=False) as program:
+        ended = TaskRun.objects.filter(state__in=TERMINAL, job_id__startswith="job-")
         return _measured(where, program.pid, tasks, lambda: client.llen("default"), lambda: tasks - ended.count())
 
 
@@ -75,9 +83,8 @@ def _send(where: Where, tasks: int, **env: str) -> None:
     programs.in_peers(where, "benchmarks.peers.send", str(tasks), **env)
 
 
-def _peer_worker(where: Where, tasks: int, unended: Callable[[], int], **env: str) -> Measures:
-    command = ["-m", "celery", "-A", "benchmarks.peers.celery", "worker", "-c", "2", "-Q", "peers", "-l", "WARNING",
-               "--without-gossip", "--without-mingle"]  # fmt: skip
+def _peer_worker(where: Where, tasks: int, unended: Callable[[], int], processes: int = 2, **env: str) -> Measures:
+    command = (*CELERY, "-c", str(processes))
     with where.valkey.client() as client, programs.peer(where, *command, **env) as program:
         return _measured(where, program.pid, tasks, lambda: client.llen("peers"), unended)
 
