@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
+from typing import Any
 
 import pytest
-from django.test import Client
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
+from django_apscheduler.models import DjangoJob
 
-from scheduler.admin.zones import BROWSER_COOKIE, CHOICE_COOKIE
+from scheduler.admin.times import absolute
+from scheduler.admin.zones import BROWSER_COOKIE, CHOICE_COOKIE, in_viewers_zone, of_job, of_jobs
 from scheduler.models import TaskRun
 
-from .pages import JOBS, RUNS, make_run, text_of
+from .pages import JOBS, RUNS, make_job, make_run, text_of
 
 TIMES = f"{JOBS}times/"
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
@@ -55,3 +59,27 @@ def test_a_choice_leads_nowhere_else(boss: Client, back: str) -> None:
 def test_only_a_known_choice_is_remembered_and_only_by_post(boss: Client) -> None:
     assert CHOICE_COOKIE not in boss.post(TIMES, {"times": "mars", "next": JOBS}).cookies
     assert boss.get(TIMES).status_code == 405
+
+
+def test_the_zones_of_the_jobs_of_a_page_come_in_one_query_where_the_viewer_chose_them(
+    django_assert_num_queries: Any, rf: RequestFactory, db: None
+) -> None:
+    berlin = {"type": "cron", "hour": 6, "timezone": "Europe/Berlin"}
+    make_job("a", trigger=berlin)
+    make_job("b")
+    DjangoJob.objects.create(id="unreadable", job_state=b"no pickle")
+    found: list[dict[str, tzinfo]] = []
+
+    @in_viewers_zone
+    def view(request: HttpRequest) -> HttpResponse:
+        found.append(of_jobs(["a", "b", "a", "unreadable", "gone"]))
+        with of_job(found[-1].get("a")):
+            return HttpResponse(absolute(NOON))
+
+    request = rf.get("/")
+    with django_assert_num_queries(0):
+        assert view(request).content == b"2026-07-01 12:00:00 UTC" and found == [{}]
+    request.COOKIES[CHOICE_COOKIE] = "job"
+    with django_assert_num_queries(1):
+        assert view(request).content == b"2026-07-01 14:00:00 CEST"
+    assert {job_id: str(zone) for job_id, zone in found[-1].items()} == {"a": "Europe/Berlin", "b": "UTC"}
