@@ -45,7 +45,9 @@ ACTIONS = {
 }
 
 
-def start(action: str, ids: Iterable[Any], *, by: str, user_id: Any = "") -> BulkAction:
+def start(
+    action: str, ids: Iterable[Any], *, by: str, user_id: Any = "", bulk_id: uuid.UUID | None = None
+) -> BulkAction:
     """Have the engine do something to each of many jobs or runs, each once; return at once.
 
     Objects that refuse it (a job that is gone, a run that has ended) cost only themselves.
@@ -54,6 +56,7 @@ def start(action: str, ids: Iterable[Any], *, by: str, user_id: Any = "") -> Bul
     :param ids: of jobs (`run, pause, resume, remove`) or of runs (`cancel, retry`)
     :param by: who asks, for the record of each object
     :param user_id: the key of who asks, where that is a user of Django's, for the admin's history
+    :param bulk_id: its id; asking again under the same one gives the same action
     :raises InvalidInput: if there is no such action, nothing to do it to, or an id that nothing has; nothing is done
     """
     if action not in ACTIONS:
@@ -62,10 +65,14 @@ def start(action: str, ids: Iterable[Any], *, by: str, user_id: Any = "") -> Bul
     wanted = sorted({check(each) for each in ids})  # sorted, so that two actions on the same lock them in one order
     if not wanted:
         raise InvalidInput("ids", [], "names nothing to do it to", "Choose at least one.")
+    asked = {"action": action, "total": len(wanted), "requested_by": by[:MOST_NAME], "user_id": str(user_id or "")}
     with write_transaction():
-        bulk = BulkAction.objects.create(
-            action=action, total=len(wanted), requested_by=by[:MOST_NAME], user_id=str(user_id or "")
-        )
+        if bulk_id is None:
+            bulk = BulkAction.objects.create(**asked)
+        else:
+            bulk, is_new = BulkAction.objects.get_or_create(id=bulk_id, defaults=asked)
+            if not is_new:
+                return bulk
         parts = [BulkPart(bulk=bulk, ids=wanted[first : first + PART]) for first in range(0, len(wanted), PART)]
         BulkPart.objects.bulk_create(parts, batch_size=100)
     return bulk

@@ -10,13 +10,14 @@ from django.contrib import admin
 from django.db.models import Model
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
-from ..models import ScheduledTask, ServiceProcess, TaskRun
+from ..models import BulkAction, ScheduledTask, ServiceProcess, TaskRun
 from . import dashboard
+from .bulk import BulkAdmin
 from .jobs import JobAdmin
 from .processes import ProcessAdmin
 from .runs import RunAdmin
 
-__all__ = ["JobAdmin", "ProcessAdmin", "RunAdmin"]
+__all__ = ["BulkAdmin", "JobAdmin", "ProcessAdmin", "RunAdmin"]
 
 
 def take_over(site: admin.AdminSite) -> None:
@@ -31,7 +32,7 @@ def take_over(site: admin.AdminSite) -> None:
         if site.is_registered(theirs):
             site.unregister(theirs)
     pages: dict[type[Model], type[admin.ModelAdmin[Any]]]
-    pages = {ScheduledTask: JobAdmin, TaskRun: RunAdmin, ServiceProcess: ProcessAdmin}
+    pages = {ScheduledTask: JobAdmin, TaskRun: RunAdmin, ServiceProcess: ProcessAdmin, BulkAction: BulkAdmin}
     for model, ours in pages.items():
         if not site.is_registered(model):
             site.register(model, ours)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
-from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib import messages
 from django.contrib.admin.utils import quote, unquote
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Model, QuerySet
-from django.forms import CheckboxInput
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -23,97 +20,28 @@ from django.utils.translation import ngettext
 
 from ..exceptions import SchedulerError
 from . import nav
+from .lists import ListAdmin, M
 from .live import live
+from .once import new_token
 from .text import harmless
 from .zones import in_viewers_zone
 
-M = TypeVar("M", bound=Model)
 Done = TypeVar("Done")
 MOST_REFUSALS_SHOWN = 10
 
-if TYPE_CHECKING:
-    _ModelAdmin = admin.ModelAdmin
-else:  # ModelAdmin takes no type argument when it runs
 
-    class _ModelAdmin(admin.ModelAdmin, Generic[M]):
-        pass
-
-
-class ConsoleAdmin(_ModelAdmin[M]):
+class ConsoleAdmin(ListAdmin[M]):
     """A list and a page for each object, with actions that one function of `jobs` or `runs` carries out."""
 
     live_template: ClassVar[str] = ""
     """What the page of one object shows; it is also what the open page fetches to stay fresh."""
     page_actions: ClassVar[tuple[str, ...]] = ()
-    nav_page: ClassVar[str] = ""
-    """Where the console's navigation stands."""
-    list_display_links = None
-    empty_value_display = "–"
-    list_per_page = 50
-    list_max_show_all = 0
-    show_facets = admin.ShowFacets.NEVER  # each facet would be a count over the whole table
-    actions_on_top = True
-
-    class Media:
-        css = {"all": ["scheduler/admin.css", "scheduler/charts.css"]}
-        js = ["scheduler/ticks.js", "scheduler/live.js"]
-
-    def has_add_permission(self, request: HttpRequest, *unused: Any) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
-        return False
-
-    def may(self, request: HttpRequest, codename: str) -> bool:
-        """Whether the user has this permission of the app."""
-        return bool(request.user.has_perm(f"{self.opts.app_label}.{codename}"))
+    page_template: ClassVar[str] = "admin/scheduler/page.html"
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> M | None:
         if "\x00" in object_id:  # PostgreSQL raises on it
             return None
         return super().get_object(request, object_id, from_field)
-
-    # -- the list ------------------------------------------------------------------------------------------------------
-
-    @in_viewers_zone
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        name, asked = self.opts.model_name, request.POST.get("action")
-        if asked in (self.actions or ()) and asked not in self.get_actions(request):
-            raise PermissionDenied  # Django would show the list as if nothing had been asked for
-        context = {
-            "title": str(self.opts.verbose_name_plural).capitalize(),
-            "empty_template": f"admin/scheduler/{name}/empty.html",
-            "nav_page": self.nav_page,
-            **(extra_context or {}),
-        }
-        response = super().changelist_view(request, context)
-        return live(request, response, "admin/scheduler/live_list.html")
-
-    def response_action(  # type: ignore[override]
-        self, request: HttpRequest, queryset: QuerySet[M], **more: Any
-    ) -> HttpResponseBase | None:
-        """Refuse a selection that no browser makes. `more` is what Django 6.1 passes besides (`action_location`)."""
-        if any("\x00" in key for key in request.POST.getlist(ACTION_CHECKBOX_NAME)):
-            self._refuse_selection(request)
-            return None
-        try:
-            return super().response_action(request, queryset, **more)
-        except ValidationError:  # text that is no UUID
-            self._refuse_selection(request)
-            return None
-
-    def _refuse_selection(self, request: HttpRequest) -> None:
-        text = _("The selection holds an id that no %s can have. Nothing was changed.") % self.opts.verbose_name
-        self.message_user(request, text, messages.ERROR)
-
-    @admin.display(description="")
-    def action_checkbox(self, obj: M) -> SafeString:
-        label = _("Select this object for an action - {}").format(harmless(obj))
-        box = CheckboxInput({"class": "action-select", "aria-label": label}, lambda value: False)
-        return box.render(ACTION_CHECKBOX_NAME, str(obj.pk))
 
     # -- the page of one object ----------------------------------------------------------------------------------------
 
@@ -129,7 +57,7 @@ class ConsoleAdmin(_ModelAdmin[M]):
             raise PermissionDenied
         found = self.get_object(request, unquote(object_id))
         if found is None:
-            return self._gone(request, unquote(object_id))
+            return self.gone(request, unquote(object_id))
         if request.method == "POST":
             return self._act(request, found)
         request.current_app = self.admin_site.name
@@ -145,13 +73,15 @@ class ConsoleAdmin(_ModelAdmin[M]):
             "list_url": self.list_url(),
             "history_url": self.url_of(found.pk, "history"),
             "live_template": self.live_template,
+            "token": new_token(),
             **self.page_context(request, found),
             **(extra_context or {}),
         }
-        response = TemplateResponse(request, "admin/scheduler/page.html", context)
+        response = TemplateResponse(request, self.page_template, context)
         return live(request, response, self.live_template)
 
-    def _gone(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def gone(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Say that there is no object of this id, and go to the list."""
         text = _("There is no %(what)s “%(id)s”. It may have been deleted.")
         shown = harmless(object_id)
         self.message_user(

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from .. import clock
 from ..documents import queue_name
-from ..models import FAILED, LIVE, ScheduledTask, ServiceProcess, Source, State
+from ..models import ScheduledTask, ServiceProcess, Source
 from .badges import JOB_LOOKS
 from .text import harmless
 
@@ -28,6 +28,8 @@ class DropDown(SimpleListFilter):
     """A filter shown as one button with its choice on it."""
 
     template = "admin/scheduler/filter.html"
+    more_parameters: ClassVar[tuple[str, ...]] = ()
+    """Those that it takes from the address besides `parameter_name`."""
     everything: ClassVar[Any] = gettext_lazy("All")
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
@@ -101,56 +103,6 @@ class JobSource(DropDown):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(source=self.value()) if self.value() in Source.values else queryset
-
-
-class RunState(DropDown):
-    title = gettext_lazy("state")
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Lookups:
-        return [("live", _("not ended")), ("failed", _("failed, any way")), *State.choices]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        groups = {"live": LIVE, "failed": FAILED, **{str(state): (state,) for state in State}}
-        states = groups.get(self.value() or "")
-        return queryset if states is None else queryset.filter(state__in=states)
-
-
-class RunJob(DropDown):
-    """The job that a link came from; not a list to choose from, which could be endless."""
-
-    title = gettext_lazy("job")
-    parameter_name = "job"
-
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Lookups:
-        value = request.GET.get(self.parameter_name)
-        return [(value, harmless(value))] if value else []
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        value = self.value()
-        if not value:
-            return queryset
-        return queryset.none() if "\x00" in value else queryset.filter(job_id=value)
-
-
-class RunTime(DropDown):
-    title = gettext_lazy("scheduled")
-    parameter_name = "within"
-    everything = gettext_lazy("Any time")
-
-    HOURS: ClassVar[dict[str, int]] = {"1h": 1, "24h": 24, "7d": 7 * 24, "30d": 30 * 24}
-
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Lookups:
-        return [
-            ("1h", _("Last hour")),
-            ("24h", _("Last 24 hours")),
-            ("7d", _("Last 7 days")),
-            ("30d", _("Last 30 days")),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        hours = self.HOURS.get(self.value() or "")
-        return queryset if hours is None else queryset.filter(scheduled_at__gte=clock.now() - timedelta(hours=hours))
 
 
 class ProcessKind(DropDown):

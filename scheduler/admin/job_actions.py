@@ -17,13 +17,14 @@ from ..jobs import pause_job, remove_job, resume_job, run_job
 from ..models import ScheduledTask, TaskRun
 from .base import ConsoleAdmin, asked_by
 from .history import moved
+from .once import id_of, new_token
 from .text import harmless
 
 
 class JobActions(ConsoleAdmin[ScheduledTask]):
     """Each action needs its permission, is carried out job by job, and says what it did and to how many."""
 
-    actions = ("run_now", "pause", "resume", "remove")
+    actions = ("run_now", "run_with", "pause", "resume", "remove")
     page_actions = ("run_now", "pause", "resume", "remove")
     confirm_template: ClassVar[str] = "admin/scheduler/scheduledtask/confirm_remove.html"
 
@@ -47,14 +48,26 @@ class JobActions(ConsoleAdmin[ScheduledTask]):
 
     @admin.action(permissions=["run"], description=gettext_lazy("Run the selected jobs now"))
     def run_now(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> HttpResponse | None:
-        by = asked_by(request)
-        runs, refused = self.each(request, queryset, lambda job: run_job(job.id, by=by), record=_("Run asked for."))
+        by, token = asked_by(request), request.POST.get("token") or new_token()
+
+        def run(job: ScheduledTask) -> TaskRun:
+            return run_job(job.id, by=by, run_id=id_of(token, job.id))
+
+        runs, refused = self.each(request, queryset, run, record=_("Run asked for."))
         if not runs:
             return None
         text = ngettext("Asked for a run of %d job.", "Asked for a run of %d jobs.", len(runs)) % len(runs)
         self.message_user(request, text, messages.SUCCESS)
         if len(runs) == 1 and not refused and self.may_view(request, TaskRun):
             return HttpResponseRedirect(self.url_of(runs[0].pk, of=TaskRun))
+        return None
+
+    @admin.action(permissions=["run"], description=gettext_lazy("Run the selected job with other arguments …"))
+    def run_with(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> HttpResponse | None:
+        chosen = list(queryset.values_list("pk", flat=True)[:2])
+        if len(chosen) == 1:
+            return HttpResponseRedirect(self.url_of(chosen[0], "run"))
+        self.message_user(request, _("Select one job: each has arguments of its own."), messages.WARNING)
         return None
 
     @admin.action(permissions=["pause"], description=gettext_lazy("Pause the selected jobs"))

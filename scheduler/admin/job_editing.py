@@ -120,7 +120,7 @@ class JobEditing(JobFragments):
         """Tell that a job is gone. What somebody typed into its form stays, and can be added anew."""
         if request.method != "POST":
             if job is None:
-                return self._gone(request, job_id)
+                return self.gone(request, job_id)
             self.message_user(request, _("This job was removed. “Duplicate” adds it anew."), messages.WARNING)
             return HttpResponseRedirect(self.url_of(job.pk))
         data = request.POST.copy()

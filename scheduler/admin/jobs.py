@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .. import clock
-from ..documents import queue_name
+from ..documents import job_documents, queue_name
 from ..exceptions import SchedulerError
 from ..jobs import restore_trigger, state_of
 from ..models import ScheduledTask, TaskRun
@@ -29,10 +30,12 @@ from .history import history
 from .job_editing import JobEditing
 from .job_page import job_overview
 from .run_display import HEAVY, run_badge, run_length
+from .run_now import run_now
 from .text import dotted, first_line, harmless
 from .times import LATE_AFTER, ago
 from .upcoming import upcoming
 
+EXPORTED_AT_ONCE = 500
 FITTING_ACTIONS = {
     "scheduled": ("run_now", "pause", "remove"),
     "paused": ("run_now", "resume", "remove"),
@@ -73,6 +76,10 @@ class JobAdmin(JobEditing):
     search_help_text = gettext_lazy("Id, name, task or description")
     ordering = ("job_id",)
     live_template = "admin/scheduler/scheduledtask/job_live.html"
+    export_columns = (
+        "id", "task", "args", "kwargs", "queue", "trigger", "schedule", "timezone", "next_run_time", "state", "source",
+        "last_run",
+    )  # fmt: skip
     nav_page = "jobs"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ScheduledTask]:
@@ -83,16 +90,25 @@ class JobAdmin(JobEditing):
 
     def get_urls(self) -> list[URLPattern]:
         site = self.admin_site
-        more = [
+        return [
             path("times/", site.admin_view(zones.choose), name="scheduler_times"),
             path("upcoming/", site.admin_view(partial(upcoming, site=site)), name="scheduler_upcoming"),
+            path("<path:object_id>/run/", site.admin_view(partial(run_now, self)), name="scheduler_scheduledtask_run"),
+            *super().get_urls(),
         ]
-        return more + super().get_urls()
+
+    def export_documents(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
+        found = changelist.queryset.order_by("pk")
+        some = list(found[:EXPORTED_AT_ONCE])
+        while some:
+            yield from job_documents(some)
+            some = list(found.filter(pk__gt=some[-1].pk)[:EXPORTED_AT_ONCE])
 
     def page_context(self, request: HttpRequest, found: ScheduledTask) -> dict[str, Any]:
         runs = TaskRun.objects.filter(job_id=found.pk).order_by("-scheduled_at").defer(*HEAVY)[:20]
         rows = [(run, self.url_of(run.pk, of=TaskRun)) for run in runs] if self.may_view(request, TaskRun) else None
-        context = {**job_overview(found, rows, clock.now()), "runs_url": f"{self.list_url(TaskRun)}?job="}
+        context = {**job_overview(found, rows, clock.now()), "runs_url": f"{self.list_url(TaskRun)}?job=",
+                   "run_url": self.url_of(found.pk, "run")}  # fmt: skip
         fitting = FITTING_ACTIONS[state_of(found)]
         context["changes"] = history(found.pk, clock.now(), with_arguments=self.may(request, "view_arguments"))
         context["may_add"], context["may_edit"] = self.has_add_permission(request), self.has_change_permission(request)

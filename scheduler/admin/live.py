@@ -15,7 +15,7 @@ from django.utils.http import parse_etags, quote_etag
 
 REFRESH_HEADER = "X-Scheduler-Refresh"
 PASSING = re.compile(
-    rb'(<time [^>]*data-tick="[^>]*>)[^<]*</time>|<input type="hidden" name="csrfmiddlewaretoken"[^>]*>'
+    rb'(<time [^>]*data-tick="[^>]*>)[^<]*</time>|<input type="hidden" name="(?:csrfmiddlewaretoken|token)"[^>]*>'
 )
 
 

@@ -148,3 +148,10 @@ def _told(process: ServiceProcess, name: str) -> str:
     """Return a fact that a process told of itself; empty where it did not."""
     told = process.info.get(name) if isinstance(process.info, dict) else None
     return harmless(told) if isinstance(told, str | int) else ""
+
+
+def process_of(run: TaskRun) -> ServiceProcess | None:
+    """Return the worker process that claimed a run, as far as it tells whether it lives."""
+    if run.process is None:
+        return None
+    return ServiceProcess.objects.filter(pk=run.process).only("heartbeat_at", "stopped_at").first()

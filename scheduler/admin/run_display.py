@@ -13,7 +13,7 @@ from .badges import badge
 from .text import first_line, harmless
 from .times import duration, elapsed
 
-HEAVY = ("args", "kwargs", "options", "result", "traceback")
+HEAVY = ("args", "kwargs", "options", "result", "traceback", "earlier_attempts")
 """Columns of a run that no list shows, and that may be large."""
 
 

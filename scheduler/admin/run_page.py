@@ -1,122 +1,74 @@
-"""What the page of a run says: its way from due to finished, what it was given and what came of it; web process."""
+"""What the page of a run says: what it was given, what came of it, and its neighbours; web process."""
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
-from celery import current_app
-from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from .. import conf
 from ..documents import queue_name
 from ..models import State, TaskRun
 from ..secrets import mask, mask_arguments
-from .badges import icon
 from .run_display import run_badge, run_length, run_progress
+from .run_journey import attempts, earlier_attempts, journey
+from .run_notes import notes
 from .text import as_json, harmless
-from .times import absolute, duration, elapsed, precise, relative
+from .times import absolute, clock
 
-BEFORE_START = (State.PENDING, State.QUEUED, State.RETRYING)
+RETRY_OF = re.compile(r"Retry of ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+"""What `runs.retry` notes with a new run."""
 
 
-def run_overview(run: TaskRun, now: datetime) -> dict[str, Any]:
-    """Return what the template of the run page shows."""
-    args, kwargs = mask_arguments(run.task, run.args, run.kwargs)
+def run_overview(run: TaskRun, now: datetime, *, shows_arguments: bool) -> dict[str, Any]:
+    """Return what the template of the run page shows.
+
+    :param shows_arguments: whether the viewer may see what runs are given and return
+    """
     return {
         "badge": run_badge(run),
-        "run_id": str(run.pk),
         "steps": journey(run, now),
+        "attempts": earlier_attempts(run, now),
         "length": run_length(run, now),
         "progress": run_progress(run),
+        "notes": notes(run, now),
         "facts": _facts(run),
-        "reason": harmless(run.reason),
-        "cancelling": _cancelling(run, now),
+        "reason": "" if run.is_live else harmless(run.reason),
+        "exception": harmless(run.exception),
+        "traceback": harmless(run.traceback),
+        "failed_attempt": run.attempt - 1 if run.is_live else None,
+        "moving": run.is_live,
+        "shows_arguments": shows_arguments,
+        **(_given_and_returned(run) if shows_arguments else {}),
+    }
+
+
+def _given_and_returned(run: TaskRun) -> dict[str, Any]:
+    args, kwargs = mask_arguments(run.task, run.args, run.kwargs)
+    return {
         "args": as_json(args) if args else "",
         "kwargs": as_json(kwargs) if kwargs else "",
         "result": "" if run.result is None else as_json(mask(run.result)),
         "no_result": run.state == State.SUCCESS and run.result is None,
-        "exception": harmless(run.exception),
-        "traceback": harmless(run.traceback),
-        "moving": run.is_live,
     }
 
 
-def journey(run: TaskRun, now: datetime) -> list[dict[str, Any]]:
-    """Return the steps that a run went through, with the time between each and the one before.
-
-    The step that a live run is in counts the time since it began. Of a run that ended early, the steps that it did
-    not reach are left out; of a live run they are shown as still to come.
-    """
-    started = None if run.state in BEFORE_START else run.started_at  # an earlier attempt's, while it waits for the next
-    reached: list[tuple[str, str, datetime | None]] = [
-        (_("Due"), "clock", run.scheduled_at),
-        (_("Pending"), "dots", run.created_at),
-        (_("Queued"), "tray", run.queued_at),
-        (_("Running"), "play", started),
-        (_("Finished"), "flag", run.finished_at),
-    ]
-    steps: list[dict[str, Any]] = []
-    before: datetime | None = None
-    for word, picture, moment in reached:
-        if moment is None:
-            if run.is_live:
-                steps.append({"word": word, "icon": icon(picture), "reached": False})
-            continue
-        gap = None if before is None else (moment - before).total_seconds()
-        day, time = precise(moment)
-        steps.append(
-            {
-                "word": word,
-                "icon": icon(picture),
-                "reached": True,
-                "time": time,
-                "day": "" if before is not None and day == precise(before)[0] else day,
-                "iso": moment.isoformat(),
-                "gap": "" if gap is None else f"+{duration(gap)}" if gap >= 0 else f"−{duration(-gap)}",
-            }
-        )
-        if started is not None and moment is run.started_at and run.attempt > 1:
-            steps[-1]["note"] = _("attempt %s; the earlier ones took their time") % attempts(run)
-        before = moment
-    if run.is_live:
-        current = [step for step in steps if step["reached"]][-1]
-        since = before if before is not None and before <= now else None
-        current["current"] = True
-        current["so_far"] = format_html(_("for {}"), elapsed(since, now)) if since else ""
-    return steps
-
-
-def attempts(run: TaskRun) -> str:
-    """Return which attempt a run is at, and of how many where that is known: "2 of at most 4".
-
-    A task's own retries have the bound that it was declared with, those after a lost worker that of `MAX_ATTEMPTS`;
-    with both, there is no one number.
-    """
-    most = None
-    if run.retries and run.retries == run.attempt - 1:
-        task = current_app.tasks.get(run.task)
-        most = None if task is None or task.max_retries is None else task.max_retries + 1
-    elif not run.retries and run.options.get("on_lost") == "retry":
-        most = conf.get("MAX_ATTEMPTS")
-    if run.attempt == 1 or most is None or most < run.attempt:
-        return str(run.attempt)
-    return _("%(attempt)d of at most %(most)d") % {"attempt": run.attempt, "most": most}
-
-
-def _cancelling(run: TaskRun, now: datetime) -> str:
-    if not run.is_live or run.cancel_requested_at is None:
-        return ""
-    asked = _("%(who)s asked it to stop %(when)s.") % {
-        "who": harmless(run.cancel_requested_by) or _("Somebody"),
-        "when": relative(run.cancel_requested_at, now),
+def neighbours(run: TaskRun, now: datetime) -> dict[str, dict[str, Any] | None]:
+    """Return the runs of the same job before and after this one, as far as there are any."""
+    of_job = TaskRun.objects.filter(job_id=run.job_id).only(
+        "pk", "job_id", "state", "scheduled_at", "reason", "exception"
+    )
+    before = of_job.filter(scheduled_at__lt=run.scheduled_at).order_by("-scheduled_at").first()
+    after = of_job.filter(scheduled_at__gt=run.scheduled_at).order_by("scheduled_at").first()
+    return {
+        name: None if each is None else {"pk": each.pk, "badge": run_badge(each), "time": clock(each.scheduled_at, now)}
+        for name, each in (("before", before), ("after", after))
     }
-    return asked + " " + _("A task stops at its next progress report; otherwise its worker ends it.")
 
 
-def _facts(run: TaskRun) -> list[tuple[str, str]]:
-    by = _("the schedule") if run.requested_by == "schedule" else run.requested_by
+def _facts(run: TaskRun) -> list[tuple[str, str | SafeString]]:
     attempt = attempts(run)
     if run.retries:
         attempt = _("%(attempt)s (%(retries)d asked for by the task)") % {
@@ -125,12 +77,19 @@ def _facts(run: TaskRun) -> list[tuple[str, str]]:
         }
     facts = [
         (_("Task"), run.task),
-        (_("Requested by"), by),
-        (_("Note"), run.note),
+        (_("Requested by"), {"schedule": _("the schedule"), "start": _("the start of the service")}.get(
+            run.requested_by, run.requested_by
+        )),
+        (_("Note"), RETRY_OF.sub("", run.note).strip()),
         (_("Queue"), queue_name(run.queue)),
         (_("Worker"), run.worker + (f" · pid {run.pid}" if run.pid and run.worker else "")),
         (_("Attempt"), attempt),
         (_("Expires"), absolute(run.expires_at) if run.expires_at and run.is_live else ""),
-        (_("Run and task id"), str(run.pk)),
-    ]
+    ]  # fmt: skip
     return [(name, harmless(value)) for name, value in facts if value]
+
+
+def retry_of(run: TaskRun) -> str:
+    """Return the id of the run that this one repeats; empty if it repeats none."""
+    found = RETRY_OF.search(run.note)
+    return found[1] if found else ""

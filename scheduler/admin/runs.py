@@ -1,76 +1,57 @@
-"""The runs: what runs now, how long each took and how it ended; cancel and run again; web process."""
+"""The runs: what runs now, how long each took and how it ended; web process."""
 
 from __future__ import annotations
 
-import uuid
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Q, QuerySet
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, re_path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
-from .. import clock, runs
+from .. import clock
+from ..documents import run_document
 from ..models import ScheduledTask, State, TaskRun
-from . import times
-from .base import ConsoleAdmin, asked_by
-from .filters import RunJob, RunState, RunTime, TaskName
-from .paging import LookAheadPaginator
+from . import run_ending, run_log, run_now, times, zones
+from .filters import Queue, TaskName
+from .live import REFRESH_HEADER
+from .run_actions import RunActions
 from .run_display import HEAVY, run_badge, run_length, run_progress, run_why
-from .run_page import BEFORE_START, run_overview
+from .run_filters import RequestedBy, RunJob, RunState, RunTime, RunWorker
+from .run_journey import BEFORE_START
+from .run_list import RunList, ids_beginning_with, matching
+from .run_page import neighbours, retry_of, run_overview
 from .text import dotted, harmless
 
-SHORTEST_RUN_ID = 6
-"""Hexadecimal digits from which a search takes a word for the beginning of a run id."""
+SHORT = 12
+"""Hexadecimal digits of a run's id in its permanent link."""
 
 
-class RunList(ChangeList):
-    """A page of runs, each with the name of its job; the table is never counted."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        paginator = LookAheadPaginator(self.queryset, self.list_per_page, self.page_num)
-        found = paginator.rows[: self.list_per_page]
-        names = {job.pk: harmless(job) for job in self._jobs_of(found)}
-        for run in found:
-            run.job_name = names.get(run.job_id)
-        self.paginator, self.result_list = paginator, found
-        self.page_num = paginator.number
-        self.result_count = len(found)
-        self.full_result_count = len(found)  # as many as were found, so that no page says a number that it can't know
-        self.show_full_result_count, self.show_admin_actions = False, bool(found)
-        self.can_show_all, self.multi_page = False, paginator.has_more or paginator.number > 1
-        self.moving = any(run.is_live for run in found)
-        self.newer_url = self.get_query_string({"p": self.page_num - 1}) if self.page_num > 1 else ""
-        self.older_url = self.get_query_string({"p": self.page_num + 1}) if paginator.has_more else ""
-
-    def _jobs_of(self, found: list[TaskRun]) -> QuerySet[ScheduledTask]:
-        return ScheduledTask.objects.filter(pk__in={run.job_id for run in found}).only("pk", "name")
-
-
-class RunAdmin(ConsoleAdmin[TaskRun]):
+class RunAdmin(RunActions):
     """All runs, newest first."""
 
     list_display = ("state_cell", "job_cell", "scheduled", "ran", "length", "worker_cell", "why")
-    list_filter = (RunState, TaskName, RunTime, RunJob)
+    list_filter = (RunState, RunTime, TaskName, Queue, RunWorker, RequestedBy, RunJob)
     search_fields = ("job_id",)
     search_help_text = gettext_lazy("A job's id or name, or the beginning of a run's id")
     ordering = ("-scheduled_at",)
     sortable_by = ("scheduled",)
     show_full_result_count = False
-    actions = ("cancel", "run_again")
     live_template = "admin/scheduler/taskrun/run_live.html"
+    page_template = "admin/scheduler/taskrun/page.html"
     nav_page = "runs"
-    page_actions = ("cancel", "run_again")
-
-    def has_run_permission(self, request: HttpRequest) -> bool:
-        return self.may(request, "run_job")
-
-    def has_cancel_permission(self, request: HttpRequest) -> bool:
-        return self.may(request, "cancel_run")
+    export_columns = (
+        "id", "job_id", "task", "state", "reason", "requested_by", "scheduled_at", "queued_at", "started_at",
+        "finished_at", "duration", "worker", "queue", "attempt", "args", "kwargs", "result", "exception",
+    )  # fmt: skip
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return RunList
@@ -83,30 +64,81 @@ class RunAdmin(ConsoleAdmin[TaskRun]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[TaskRun], search_term: str
     ) -> tuple[QuerySet[TaskRun], bool]:
-        """Search through the jobs, which are few, and along the run ids' index: never through the texts of all runs."""
-        word = search_term.strip()
-        if not word:
-            return queryset, False
-        jobs = ScheduledTask.objects.filter(Q(job__id__icontains=word) | Q(name__icontains=word))
-        wanted = Q(job_id=word) | Q(job_id__in=jobs.values("pk"))
-        digits = word.replace("-", "").lower()
-        if SHORTEST_RUN_ID <= len(digits) <= 32 and set(digits) <= set("0123456789abcdef"):
-            first, last = (uuid.UUID(digits.ljust(32, end)) for end in "0f")
-            wanted |= Q(pk__gte=first, pk__lte=last)
-        return queryset.filter(wanted), False
+        return queryset.filter(matching(search_term)[0]) if search_term.strip() else queryset, False
+
+    def export_documents(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
+        assert isinstance(changelist, RunList)
+        return (run_document(run) for some in changelist.everything() for run in some)
+
+    def get_urls(self) -> list[URLPattern]:
+        def page(view: Any) -> Any:
+            return self.admin_site.admin_view(partial(view, self))
+
+        return [
+            re_path(r"^r/(?P<digits>[0-9a-fA-F]{6,32})/$", page(RunAdmin.short_link), name="scheduler_taskrun_short"),
+            path("<uuid:run_id>/log/", page(run_log.following), name="scheduler_taskrun_log"),
+            path("<uuid:run_id>/log.txt", page(run_log.download), name="scheduler_taskrun_log_file"),
+            path("<uuid:run_id>/terminate/", page(run_ending.terminate), name="scheduler_taskrun_terminate"),
+            path("<uuid:run_id>/again/", page(run_now.run_again), name="scheduler_taskrun_again"),
+            *super().get_urls(),
+        ]
+
+    def short_link(self, request: HttpRequest, digits: str) -> HttpResponse:
+        """Lead to the run whose id begins so, or to the list of those that do."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        between = ids_beginning_with(digits)
+        found = list(TaskRun.objects.filter(pk__range=between).values_list("pk", flat=True)[:2]) if between else []
+        if len(found) == 1:
+            return HttpResponseRedirect(self.url_of(found[0]))
+        if not found:
+            text = _("There is no run whose id begins with %s. It may have been deleted.") % digits
+            self.message_user(request, text, messages.WARNING)
+        return HttpResponseRedirect(f"{self.list_url()}?q={digits}" if found else self.list_url())
+
+    # -- the page of one run -------------------------------------------------------------------------------------------
 
     def page_context(self, request: HttpRequest, found: TaskRun) -> dict[str, Any]:
-        context = run_overview(found, clock.now())
-        job = ScheduledTask.objects.filter(pk=found.job_id).only("pk", "name").first()
-        fitting = "cancel" if found.is_live else "run_again" if job else ""
-        context["allowed"] = [name for name in self.get_actions(request) if name == fitting]
-        context["title"] = _("Run of %s") % harmless(job or found.job_id)
-        context["job_name"] = harmless(job or found.job_id)
-        context["job_url"] = (
-            self.url_of(job.pk, of=ScheduledTask) if job and self.may_view(request, ScheduledTask) else ""
-        )
-        context["runs_url"] = f"{self.list_url()}?job="
-        return context
+        now = clock.now()
+        job = ScheduledTask.objects.filter(pk=found.job_id).only("pk", "name", "removed_at").first()
+        runnable = job is not None and job.removed_at is None
+        with zones.of_job(zones.of_jobs([found.job_id]).get(found.job_id)):
+            context = {
+                **run_overview(found, now, shows_arguments=self.may(request, "view_arguments")),
+                **{
+                    side: each and {**each, "url": self.url_of(each["pk"])}
+                    for side, each in neighbours(found, now).items()
+                },
+                **self._log(request, found),
+            }
+        return {
+            **context,
+            "allowed": self._fitting_actions(request, found, runnable),
+            "title": _("Run of %s") % harmless(job or found.job_id),
+            "job_name": harmless(job or found.job_id),
+            "job_url": self.url_of(job.pk, of=ScheduledTask) if job and self.may_view(request, ScheduledTask) else "",
+            "runs_url": f"{self.list_url()}?job=",
+            "short_url": request.build_absolute_uri(self.url_of(found.pk.hex[:SHORT], "short")),
+            "retry_of": (repeated := retry_of(found)),
+            "retried_url": self.url_of(repeated) if repeated else "",
+            **{f"{view}_url": self.url_of(found.pk, view) for view in ("terminate", "again", "log", "log_file")},
+        }
+
+    def _fitting_actions(self, request: HttpRequest, run: TaskRun, runnable: bool) -> list[str]:
+        """Return what the user may do to a run and what makes sense in its state."""
+        asked = run.state == State.RUNNING and run.cancel_requested_at is not None
+        fitting = ("terminate" if asked else "cancel") if run.is_live else "run_again" if runnable else ""
+        may = {"cancel": self.has_cancel_permission, "terminate": self.has_cancel_permission}
+        return [fitting] if fitting and may.get(fitting, self.has_run_permission)(request) else []
+
+    def _log(self, request: HttpRequest, run: TaskRun) -> dict[str, Any]:
+        """Return the end of a run's log, and for a refresh only how far it goes: the page fetches the rest itself."""
+        if not run_log.may_read(request):
+            return {"may_read_log": False}
+        if REFRESH_HEADER in request.headers:
+            return {"may_read_log": True, "log_number": run_log.last_number(run.pk)}
+        shown = run_log.the_end(run)
+        return {"may_read_log": True, "log": shown, "log_number": shown["last"]}
 
     # -- columns -------------------------------------------------------------------------------------------------------
 
@@ -127,23 +159,25 @@ class RunAdmin(ConsoleAdmin[TaskRun]):
     def scheduled(self, run: TaskRun) -> SafeString:
         now = clock.now()
         by = "" if run.requested_by == "schedule" else _("by %s") % harmless(run.requested_by)
-        return format_html(
-            '<a href="{}">{}</a><span class="sched-under">{}</span>',
-            self.url_of(run.pk),
-            times.time_tag(run.scheduled_at, times.clock(run.scheduled_at, now)),
-            by or times.ago(run.scheduled_at, now),
-        )
+        with zones.of_job(getattr(run, "job_zone", None)):
+            return format_html(
+                '<a href="{}">{}</a><span class="sched-under">{}</span>',
+                self.url_of(run.pk),
+                times.time_tag(run.scheduled_at, times.clock(run.scheduled_at, now)),
+                by or times.ago(run.scheduled_at, now),
+            )
 
     @admin.display(description=gettext_lazy("ran"))
     def ran(self, run: TaskRun) -> SafeString | str:
         if run.started_at is None or run.state in BEFORE_START:
             return ""
         now = clock.now()
-        started = times.time_tag(run.started_at, times.clock(run.started_at, now))
-        if run.finished_at is None:
-            return format_html('{}<span class="sched-under">{}</span>', started, _("and goes on"))
-        finished = times.time_tag(run.finished_at, _("to %s") % times.clock(run.finished_at, now))
-        return format_html('{}<span class="sched-under">{}</span>', started, finished)
+        with zones.of_job(getattr(run, "job_zone", None)):
+            started = times.time_tag(run.started_at, times.clock(run.started_at, now))
+            if run.finished_at is None:
+                return format_html('{}<span class="sched-under">{}</span>', started, _("and goes on"))
+            finished = times.time_tag(run.finished_at, _("to %s") % times.clock(run.finished_at, now))
+            return format_html('{}<span class="sched-under">{}</span>', started, finished)
 
     @admin.display(description=gettext_lazy("duration"))
     def length(self, run: TaskRun) -> SafeString | str:
@@ -152,38 +186,11 @@ class RunAdmin(ConsoleAdmin[TaskRun]):
 
     @admin.display(description=gettext_lazy("worker"))
     def worker_cell(self, run: TaskRun) -> SafeString | str:
-        attempt = _("attempt %d") % run.attempt if run.attempt > 1 else ""
-        return format_html('{}<span class="sched-under">{}</span>', harmless(run.worker) or "–", attempt)
+        under = [_("attempt %d") % run.attempt] if run.attempt > 1 else []
+        under += [_("queue %s") % harmless(run.queue)] if run.queue else []
+        return format_html('{}<span class="sched-under">{}</span>', harmless(run.worker) or "–", " · ".join(under))
 
     @admin.display(description=gettext_lazy("error or reason"), empty_value="")
     def why(self, run: TaskRun) -> SafeString | str:
         why = run_why(run)
         return format_html('<span class="sched-why">{}</span>', why) if why else ""
-
-    # -- actions -------------------------------------------------------------------------------------------------------
-
-    @admin.action(permissions=["cancel"], description=gettext_lazy("Cancel the selected runs"))
-    def cancel(self, request: HttpRequest, queryset: QuerySet[TaskRun]) -> None:
-        by = asked_by(request)
-        done, _refused = self.each(
-            request, queryset, lambda run: runs.cancel(run.pk, by=by), record=_("Cancel asked for.")
-        )
-        asked = sum(run.is_live for run in done)
-        if ended := len(done) - asked:
-            text = ngettext("Cancelled %d run.", "Cancelled %d runs.", ended) % ended
-            self.message_user(request, text, messages.SUCCESS)
-        if asked:
-            text = ngettext("Asked %d running run to stop.", "Asked %d running runs to stop.", asked) % asked
-            self.message_user(request, text, messages.SUCCESS)
-
-    @admin.action(permissions=["run"], description=gettext_lazy("Run the selected runs again"))
-    def run_again(self, request: HttpRequest, queryset: QuerySet[TaskRun]) -> HttpResponse | None:
-        by = asked_by(request)
-        new, refused = self.each(
-            request, queryset, lambda run: runs.retry(run.pk, by=by), record=_("Run again asked for.")
-        )
-        if not new:
-            return None
-        text = ngettext("Asked for %d new run.", "Asked for %d new runs.", len(new)) % len(new)
-        self.message_user(request, text, messages.SUCCESS)
-        return HttpResponseRedirect(self.url_of(new[0].pk)) if len(new) == 1 and not refused else None

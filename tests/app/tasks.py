@@ -298,6 +298,17 @@ def talk(seconds: float = 0, *secrets: str, fail_at_end: bool = False) -> None:
         raise ValueError("in the end")
 
 
+@shared_task
+def count_aloud(steps: int, seconds: float = 0.2) -> str:
+    """Counts in its log, and tells how far it is."""
+    for step in range(1, steps + 1):
+        log.info("step %d", step)
+        progress(step, steps)
+        time.sleep(seconds)
+    log.warning("counted enough")
+    return f"counted to {steps}"
+
+
 @shared_task(bind=True, max_retries=2)
 def talk_twice(self: Any) -> None:
     log.info("try %d", self.request.retries + 1)

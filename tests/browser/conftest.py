@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
+from scheduler.groups import OPERATOR, VIEWER
 from tests.cluster import Cluster
 from tests.integration.conftest import broker, clusters, database, pytest_runtest_makereport
 from tests.programs import free_port
@@ -22,11 +23,10 @@ __all__ = ["broker", "database", "pytest_runtest_makereport"]  # fixtures and a 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 MISSING = "No Chromium is installed (on Debian and Ubuntu: apt install chromium)"
 PASSWORD = "correct horse battery staple"
-VIEWING = ("view_scheduledtask", "view_taskrun", "view_serviceprocess")
 PEOPLE = {
-    "viewer": VIEWING,
-    "operator": (*VIEWING, "run_job", "pause_job", "delete_scheduledtask", "cancel_run"),
-    "editor": (*VIEWING, "view_arguments", "add_scheduledtask", "change_scheduledtask"),
+    "viewer": VIEWER,
+    "operator": OPERATOR,
+    "editor": (*VIEWER, "view_arguments", "add_scheduledtask", "change_scheduledtask"),
 }
 
 Open = Callable[..., Page]

@@ -82,6 +82,14 @@ def test_what_makes_no_sense_is_refused_as_a_whole(action: str, ids: list[str], 
     assert not BulkAction.objects.exists()
 
 
+def test_what_is_asked_for_twice_under_one_id_is_done_once(three: list[str]) -> None:
+    chosen = uuid.uuid4()
+    first, again = (bulk.start("run", three, by="ann", bulk_id=chosen) for _ in range(2))
+    assert first == again and first.id == chosen
+    assert BulkAction.objects.count() == BulkPart.objects.count() == 1
+    assert bulk.start("run", three, by="ann") != first
+
+
 def test_a_hundred_thousand_ids_are_noted_in_parts(django_assert_max_num_queries: Any) -> None:
     ids = (uuid.UUID(int=number) for number in range(100_000))
     with django_assert_max_num_queries(10):

@@ -15,7 +15,8 @@
             if (old.data !== fresh.data) {
                 old.data = fresh.data;
             }
-        } else if (old.nodeName !== 'INPUT') {  // a tick, or a token as good as the new one
+        } else if (old.nodeName !== 'INPUT' && !old.hasAttribute('data-kept')) {
+            // An input is a tick, or a token as good as the new one. What is kept looks after itself.
             morphAttributes(old, fresh);
             old.nodeName === 'TBODY' ? morphRows(old, fresh) : morphChildren(old, fresh);
         }

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.core.cache import cache
 from django.test import Client
 
-VIEW = ("view_scheduledtask", "view_taskrun", "view_serviceprocess")
+from scheduler.groups import OPERATOR, VIEWER
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def login(db: None) -> Callable[..., Client]:
 
     def log_in(*codenames: str, view: bool = True) -> Client:
         user = User.objects.create_user(f"user-{User.objects.count()}", is_staff=True)
-        names = [*codenames, *(VIEW if view else ())]
+        names = [*codenames, *(VIEWER if view else ())]
         user.user_permissions.set(Permission.objects.filter(content_type__app_label="scheduler", codename__in=names))
         client = Client(enforce_csrf_checks=False)
         client.force_login(user)
@@ -36,7 +36,7 @@ def login(db: None) -> Callable[..., Client]:
 @pytest.fixture
 def boss(login: Callable[..., Client]) -> Client:
     """Somebody who may do everything."""
-    return login("run_job", "pause_job", "delete_scheduledtask", "cancel_run")
+    return login(*OPERATOR, "delete_scheduledtask")
 
 
 @pytest.fixture

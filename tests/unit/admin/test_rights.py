@@ -1,0 +1,239 @@
+"""Who may do what: every address of the app, every method and action, held against sets of permissions.
+
+An address that is missing in `ADDRESSES` fails a test: whoever adds a page says there who may open it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Permission
+from django.core.management.sql import emit_post_migrate_signal
+from django.db import DEFAULT_DB_ALIAS
+from django.test import Client
+from django.urls import URLPattern, reverse
+
+from scheduler import clock
+from scheduler.groups import GROUPS, OPERATOR, VIEWER
+from scheduler.models import BulkAction, RunLog, ScheduledTask, ServiceProcess, State, TaskRun
+
+from .pages import make_job, make_run
+
+NOBODY = frozenset({"nobody"})
+"""What no permission allows."""
+OF_SOME_OBJECTS = ("run_job_with_arguments",)
+"""What is needed for some objects only: here for a run with other arguments than its job has."""
+CHANGING = ("add", "change", "delete")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request, and the permissions that it needs, all of them."""
+
+    name: str
+    needs: frozenset[str]
+    method: str = "get"
+    data: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.name} {self.data.get('action') or self.data.get('export', '')}".strip()
+
+
+def get(name: str, *needs: str, **data: str) -> Ask:
+    return Ask(name, frozenset(needs), data=data)
+
+
+def post(name: str, *needs: str, **data: str) -> Ask:
+    return Ask(name, frozenset(needs), "post", data)
+
+
+def page_and_list(model: str, **actions: tuple[str, ...]) -> list[Ask]:
+    """Return the asks of a model that is shown and acted upon, and that nobody adds, changes or deletes by hand."""
+    view = f"view_{model}"
+    asks = [
+        get(f"{model}_changelist", view), post(f"{model}_changelist", view), get(f"{model}_change", view),
+        get(f"{model}_history", view), get(f"{model}_add", *NOBODY), post(f"{model}_add", *NOBODY),
+        get(f"{model}_delete", *NOBODY), post(f"{model}_delete", *NOBODY, post="yes"),
+    ]  # fmt: skip
+    for action, needs in actions.items():
+        asks += [
+            post(
+                f"{model}_changelist", view, *needs, action=action, index="0", _selected_action="{key}", confirmed="yes"
+            ),
+            post(f"{model}_changelist", view, *needs, action=action, index="0", select_across="1", confirmed="yes"),
+        ]
+        if action != "run_with":
+            asks.append(post(f"{model}_change", view, *needs, action=action, confirmed="yes"))
+    return asks
+
+
+ASKS = [
+    *page_and_list(
+        "scheduledtask", run_now=("run_job",), run_with=("run_job",), pause=("pause_job",), resume=("pause_job",),
+        remove=("delete_scheduledtask",),
+    ),
+    get("scheduledtask_changelist", "view_scheduledtask", export="csv"),
+    get("scheduledtask_changelist", "view_scheduledtask", export="json"),
+    get("scheduledtask_run", "run_job"),
+    post("scheduledtask_run", "run_job", overlap="queue"),
+    *page_and_list("taskrun", cancel=("cancel_run",), run_again=("run_job", "run_job_with_arguments")),
+    get("taskrun_changelist", "view_taskrun", export="csv"),
+    get("taskrun_changelist", "view_taskrun", export="json"),
+    get("taskrun_short", "view_taskrun"),
+    get("taskrun_log", "view_taskrun", "view_logs"),
+    get("taskrun_log_file", "view_taskrun", "view_logs"),
+    get("taskrun_terminate", "view_taskrun", "cancel_run"),
+    post("taskrun_terminate", "view_taskrun", "cancel_run", attempt="1"),
+    get("taskrun_again", "view_taskrun", "run_job"),
+    post("taskrun_again", "view_taskrun", "run_job", "run_job_with_arguments", overlap="queue"),
+    *page_and_list("bulkaction"),
+    get("serviceprocess_changelist", "view_serviceprocess"),
+]  # fmt: skip
+OPEN = {"scheduler_times"}
+"""Those that every member of staff may use: they change nothing but a cookie."""
+WITHOUT_PAGES = {f"serviceprocess_{view}" for view in ("change", "add", "delete", "history")}
+"""Those that Django makes and that show nothing."""
+
+
+@pytest.fixture
+def rows(db: None) -> dict[str, Any]:
+    """One object of each model; the run of the page has ended, with other arguments than its job has."""
+    make_job("a", args=[1])
+    run = make_run("a", args=[2])
+    running = make_run("a", State.RUNNING, ago=5)
+    RunLog.objects.create(run=run, number=1, text="2026-12-01T09:00:00.123Z INFO     said\n")
+    now = clock.now()
+    process = ServiceProcess.objects.create(kind="worker", name="w", host="h", pid=1, started_at=now, heartbeat_at=now)
+    bulk = BulkAction.objects.create(action="cancel", total=1, requested_by="ann")
+    return {
+        "scheduledtask": "a",
+        "taskrun": run.pk,
+        "running": running.pk,
+        "bulkaction": bulk.pk,
+        "serviceprocess": process.pk,
+    }
+
+
+def address(ask: Ask, rows: dict[str, Any]) -> str:
+    model, _, view = ask.name.partition("_")
+    key = rows["running"] if view == "terminate" or ask.data.get("action") == "cancel" else rows[model]
+    if view == "short":
+        key = key.hex[:12]
+    return reverse(f"admin:scheduler_{ask.name}", args=[] if view in ("changelist", "add") else [key])
+
+
+def send(client: Client, ask: Ask, rows: dict[str, Any]) -> Any:
+    key = rows["running"] if ask.data.get("action") == "cancel" else rows[ask.name.partition("_")[0]]
+    data = {name: value.format(key=key) for name, value in ask.data.items()}
+    return getattr(client, ask.method)(address(ask, rows), data)
+
+
+def everything() -> list[Any]:
+    return [list(model.objects.order_by("pk").values()) for model in (ScheduledTask, TaskRun, BulkAction, RunLog)]
+
+
+def may_not(client: Client, ask: Ask, rows: dict[str, Any], refused: tuple[int, ...] = (403,)) -> None:
+    before = everything()
+    assert send(client, ask, rows).status_code in refused
+    assert everything() == before
+
+
+def others_than(permission: str) -> list[str]:
+    """Return all permissions of the app but one. Django takes the one to change a model for the one to view it too."""
+    alike = {permission, permission.replace("view_", "change_")}
+    every = Permission.objects.filter(content_type__app_label="scheduler").values_list("codename", flat=True)
+    return [codename for codename in every if codename not in alike]
+
+
+@pytest.mark.parametrize("ask", ASKS, ids=str)
+def test_each_request_needs_each_of_its_permissions(
+    login: Callable[..., Client], rows: dict[str, Any], ask: Ask
+) -> None:
+    for permission in ask.needs:
+        refused = (
+            (200, 302) if permission in OF_SOME_OBJECTS else (403,)
+        )  # it is said on the page which object needs it
+        may_not(login(*others_than(permission), view=False), ask, rows, refused)
+
+
+@pytest.mark.parametrize("ask", [ask for ask in ASKS if ask.needs != NOBODY], ids=str)
+def test_each_request_needs_no_others(login: Callable[..., Client], rows: dict[str, Any], ask: Ask) -> None:
+    assert send(login(*ask.needs, view=False), ask, rows).status_code in (200, 302)
+
+
+@pytest.mark.parametrize("name", [*GROUPS, "superuser"])
+def test_the_ready_groups_may_what_they_are_for(login: Callable[..., Client], rows: dict[str, Any], name: str) -> None:
+    emit_post_migrate_signal(verbosity=0, interactive=False, db=DEFAULT_DB_ALIAS)
+    granted = {"superuser": others_than("none"), "Scheduler viewers": VIEWER, "Scheduler operators": OPERATOR}[name]
+    client = login(*granted, view=False)
+    for ask in ASKS:
+        missing = ask.needs - set(granted)
+        if missing - set(OF_SOME_OBJECTS):
+            may_not(client, ask, rows)
+        elif ask.method == "get" and not missing:
+            assert send(client, ask, rows).status_code in (200, 302), ask
+
+
+@pytest.mark.parametrize("ask", ASKS, ids=str)
+def test_whoever_is_not_logged_in_is_sent_to_do_so(rows: dict[str, Any], ask: Ask) -> None:
+    before = everything()
+    answer = send(Client(), ask, rows)
+    assert answer.status_code == 302 and answer["Location"].startswith("/admin/login/")
+    assert everything() == before
+
+
+@pytest.mark.parametrize("ask", [ask for ask in ASKS if ask.method == "post"], ids=str)
+def test_a_post_needs_its_csrf_token(login: Callable[..., Client], rows: dict[str, Any], ask: Ask) -> None:
+    login(*others_than("none"))
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = login(*others_than("none")).cookies
+    may_not(strict, ask, rows)
+
+
+@pytest.mark.parametrize("ask", [ask for ask in ASKS if ask.method == "get"], ids=str)
+def test_a_get_changes_nothing(boss: Client, rows: dict[str, Any], ask: Ask) -> None:
+    before = everything()
+    for data in ({}, {"action": "cancel", "confirmed": "yes", "_selected_action": str(rows["running"]), "index": "0"}):
+        boss.get(address(ask, rows), {**ask.data, **data})
+    assert everything() == before
+
+
+def test_every_address_of_the_app_is_held_against_permissions() -> None:
+    known = {f"scheduler_{ask.name}" for ask in ASKS} | OPEN | {f"scheduler_{name}" for name in WITHOUT_PAGES}
+    ours = [found for model, found in admin.site._registry.items() if model._meta.app_label == "scheduler"]
+    names = {pattern.name for found in ours for pattern in found.get_urls() if isinstance(pattern, URLPattern)}
+    assert sorted(name for name in names - known if name) == []
+    assert sorted(known - names) == []
+
+
+def test_every_action_is_held_against_permissions() -> None:
+    for model, found in admin.site._registry.items():
+        if model._meta.app_label == "scheduler":
+            name = str(model._meta.model_name)
+            asked = {ask.data.get("action") for ask in ASKS if ask.name.startswith(name)}
+            assert set(found.actions or ()) - asked == set(), name
+
+
+@pytest.mark.parametrize("view", ["change", "add", "delete", "history"])
+def test_processes_have_no_pages_of_their_own(boss: Client, rows: dict[str, Any], view: str) -> None:
+    args = [] if view == "add" else [rows["serviceprocess"]]
+    expected = {"change": (404,), "add": (403,), "delete": (403,), "history": (200,)}[view]
+    assert boss.get(reverse(f"admin:scheduler_serviceprocess_{view}", args=args)).status_code in expected
+
+
+@pytest.mark.parametrize("kept", CHANGING)
+def test_djangos_own_permissions_to_change_give_no_way_to_change_by_hand(
+    login: Callable[..., Client], rows: dict[str, Any], kept: str
+) -> None:
+    models = ("taskrun", "bulkaction", "serviceprocess")
+    client = login(*(f"{kept}_{model}" for model in models))
+    before = everything()
+    for model in models:
+        for view in ("add", "delete", "change"):
+            path = reverse(f"admin:scheduler_{model}_{view}", args=[] if view == "add" else [rows[model]])
+            client.post(path, {"post": "yes", "state": "success", "_save": "Save"})
+    assert everything() == before
