@@ -98,6 +98,7 @@ class ScheduledTask(models.Model):
         indexes = [
             models.Index(fields=["job"], name="scheduler_broken", condition=~Q(broken_reason="")),
             models.Index(fields=["job"], name="scheduler_at_start", condition=Q(run_at_start=True)),
+            models.Index(fields=["queue", "job"], name="scheduler_job_queue"),
         ]
 
     def __str__(self) -> str:
@@ -210,7 +211,7 @@ class TaskRun(models.Model):
             ("view_logs", "Can read the logs of runs"),
         ]
         indexes = [
-            models.Index(fields=["job_id", "-scheduled_at"], name="scheduler_run_job"),
+            models.Index(fields=["job_id", "-scheduled_at"], name="scheduler_run_job", include=["state"]),
             models.Index(fields=["-scheduled_at"], name="scheduler_run_time", include=["state"]),
             models.Index(fields=["job_id", "state"], name="scheduler_run_live", condition=Q(state__in=LIVE)),
             models.Index(fields=["job_id"], name="scheduler_run_waiting", condition=Q(waiting=True)),

@@ -14,7 +14,7 @@ from django.utils.dates import MONTHS_3, WEEKDAYS_ABBR
 from django.utils.formats import get_format
 from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -77,7 +77,7 @@ def bars(title: str, given: Sequence[Bar], *, width: float = 6, gap: float = 2, 
             if size:
                 lines.append(_line(tone, x, bottom, bottom - size, width))
             bottom -= size
-        drawn.append((bar.label, format_html_join("", "{}", ((line,) for line in lines))))
+        drawn.append((bar.label, mark_safe("".join(lines))))  # noqa: S308  each is safe
     inner = format_html_join("", "<g><title>{}</title>{}</g>", drawn)
     return _svg("sched-bars", title, max(len(given) * (width + gap) - gap, width), height, inner)
 
@@ -93,10 +93,11 @@ def _sizes(exact: list[float], height: float) -> list[float]:
 
 def _line(tone: str, x: float, bottom: float, top: float, width: float) -> SafeString:
     share, dashes = BAR_PATTERNS[tone]
-    return format_html(
-        '<path class="sched-ink-{}" d="M{} {}V{}" stroke-width="{}" stroke-dasharray="{}"/>',
-        tone, *(f"{number:.5g}" for number in (x, bottom, top, width * share)), dashes,
-    )  # fmt: skip
+    drawn = (
+        f'<path class="sched-ink-{tone}" d="M{x:.5g} {bottom:.5g}V{top:.5g}" stroke-width="{width * share:.5g}"'
+        f' stroke-dasharray="{dashes}"/>'
+    )
+    return mark_safe(drawn)  # noqa: S308  numbers and constants; a list of jobs draws 1,500, and escaping is dear
 
 
 def _svg(name: str, title: str, width: float, height: float, inner: SafeString) -> SafeString:

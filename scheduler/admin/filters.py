@@ -8,15 +8,16 @@ from typing import Any, ClassVar
 
 from django.contrib.admin import ModelAdmin, SimpleListFilter
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .. import clock
 from ..documents import queue_name
-from ..models import ScheduledTask, ServiceProcess, Source
-from .badges import JOB_LOOKS
+from ..models import ScheduledTask, ServiceProcess
+from .different_values import different_values
+from .live import REFRESH_HEADER
 from .text import harmless
 
 MOST_CHOICES = 200
@@ -37,36 +38,16 @@ class DropDown(SimpleListFilter):
             yield {**choice, "display": self.everything if number == 0 else choice["display"]}
 
 
-JOB_STATES = {
-    "removed": Q(removed_at__isnull=False),
-    "broken": Q(removed_at=None) & ~Q(broken_reason=""),
-    "paused": Q(removed_at=None, broken_reason="", paused_at__isnull=False),
-    "finished": Q(removed_at=None, broken_reason="", paused_at=None, job__next_run_time=None),
-    "scheduled": Q(removed_at=None, broken_reason="", paused_at=None, job__next_run_time__isnull=False),
-}
-"""`jobs.state_of`, for the database."""
-
-
-class JobState(DropDown):
-    title = gettext_lazy("state")
-    parameter_name = "state"
-    everything = gettext_lazy("All but removed")
-
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Lookups:
-        return [(state, look.word) for state, look in JOB_LOOKS.items()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(JOB_STATES.get(self.value() or "", Q(removed_at=None)))
-
-
 class _Value(DropDown):
     """One of the values that a column of the jobs holds."""
 
     field: ClassVar[str] = ""
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Lookups:
-        values = ScheduledTask.objects.order_by(self.field).values_list(self.field, flat=True).distinct()
-        return [(value, harmless(value)) for value in sorted(set(map(self.shown, values[:MOST_CHOICES])))]
+        if REFRESH_HEADER in request.headers:  # shows the list alone, without its filters
+            return [(value, value) for value in (request.GET.get(str(self.parameter_name)),) if value]
+        values = different_values(ScheduledTask, str(self.field), MOST_CHOICES)
+        return [(value, harmless(value)) for value in sorted(set(map(self.shown, values)))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
@@ -92,17 +73,6 @@ class Queue(_Value):
 
     def shown(self, value: str) -> str:
         return queue_name(value)  # jobs that name no queue stand with those that name the default one
-
-
-class JobSource(DropDown):
-    title = gettext_lazy("source")
-    parameter_name = "source"
-
-    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Lookups:
-        return list(Source.choices)
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(source=self.value()) if self.value() in Source.values else queryset
 
 
 class ProcessKind(DropDown):

@@ -1,24 +1,48 @@
-"""What may be done to jobs from their list and pages: run now, pause, resume, remove; web process."""
+"""What may be done to jobs from their list and pages: run now, pause, resume, remove; web process.
+
+One job at a time it is done at once, but for removing; several are asked about first, and more than a hundred are left
+to the engine.
+"""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from ..allowed import check_permitted
+from .. import bulk
+from ..allowed import check_permitted, may_use
+from ..exceptions import SchedulerError
 from ..jobs import pause_job, remove_job, resume_job, run_job
-from ..models import ScheduledTask, TaskRun
+from ..models import BulkAction, ScheduledTask, TaskRun
 from .base import ConsoleAdmin, asked_by
 from .history import moved
+from .job_filters import JOB_STATES
+from .job_questions import done_text, question
+from .lists import is_across
 from .once import id_of, new_token
 from .text import harmless
+
+AT_ONCE = 100
+"""Jobs that a request acts on itself; more are left to the engine."""
+NAMED = 10
+"""Jobs that a question names; it counts the others."""
+IN_BULK = {"run_now": "run"}
+"""What `bulk` calls an action, where its name is another."""
+FITTING_ACTIONS = {
+    "scheduled": ("run_now", "pause", "remove"),
+    "paused": ("run_now", "resume", "remove"),
+    "finished": ("run_now", "remove"),
+    "broken": ("run_now", "pause", "remove"),
+    "removed": (),
+}
+"""The actions that make sense in each state of a job; what is asked for all the same, `jobs.py` judges."""
 
 
 class JobActions(ConsoleAdmin[ScheduledTask]):
@@ -26,7 +50,6 @@ class JobActions(ConsoleAdmin[ScheduledTask]):
 
     actions = ("run_now", "run_with", "pause", "resume", "remove")
     page_actions = ("run_now", "pause", "resume", "remove")
-    confirm_template: ClassVar[str] = "admin/scheduler/scheduledtask/confirm_remove.html"
 
     def has_run_permission(self, request: HttpRequest) -> bool:
         return self.may(request, "run_job")
@@ -48,19 +71,7 @@ class JobActions(ConsoleAdmin[ScheduledTask]):
 
     @admin.action(permissions=["run"], description=gettext_lazy("Run the selected jobs now"))
     def run_now(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> HttpResponse | None:
-        by, token = asked_by(request), request.POST.get("token") or new_token()
-
-        def run(job: ScheduledTask) -> TaskRun:
-            return run_job(job.id, by=by, run_id=id_of(token, job.id))
-
-        runs, refused = self.each(request, queryset, run, record=_("Run asked for."))
-        if not runs:
-            return None
-        text = ngettext("Asked for a run of %d job.", "Asked for a run of %d jobs.", len(runs)) % len(runs)
-        self.message_user(request, text, messages.SUCCESS)
-        if len(runs) == 1 and not refused and self.may_view(request, TaskRun):
-            return HttpResponseRedirect(self.url_of(runs[0].pk, of=TaskRun))
-        return None
+        return self._act_on(request, queryset, "run_now")
 
     @admin.action(permissions=["run"], description=gettext_lazy("Run the selected job with other arguments …"))
     def run_with(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> HttpResponse | None:
@@ -71,49 +82,96 @@ class JobActions(ConsoleAdmin[ScheduledTask]):
         return None
 
     @admin.action(permissions=["pause"], description=gettext_lazy("Pause the selected jobs"))
-    def pause(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> None:
-        by = asked_by(request)
-        done, _refused = self.each(request, queryset, lambda job: pause_job(job.id, by=by), record=moved)
-        self._tell(request, ngettext("Paused %d job.", "Paused %d jobs.", len(done)), len(done))
+    def pause(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> HttpResponse | None:
+        return self._act_on(request, queryset, "pause")
 
     @admin.action(permissions=["pause"], description=gettext_lazy("Resume the selected jobs"))
-    def resume(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> None:
-        by = asked_by(request)
-        done, _refused = self.each(request, queryset, lambda job: resume_job(job.id, by=by), record=moved)
-        self._tell(request, ngettext("Resumed %d job.", "Resumed %d jobs.", len(done)), len(done))
+    def resume(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> HttpResponse | None:
+        return self._act_on(request, queryset, "resume")
 
     @admin.action(permissions=["remove"], description=gettext_lazy("Remove the selected jobs …"))
     def remove(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> HttpResponse | None:
-        if request.POST.get("confirmed") != "yes":
-            return self._ask_whether_to_remove(request, queryset)
-        by = asked_by(request)
-        done, _refused = self.each(request, queryset, lambda job: remove_job(job.id, by=by), record=moved)
-        text = ngettext(
-            "Removed %d job. Its runs stay.",
-            "Removed %d jobs. Their runs stay.",
-            len(done),
-        )
-        self._tell(request, text, len(done))
+        return self._act_on(request, queryset, "remove")
+
+    def _act_on(self, request: HttpRequest, queryset: QuerySet[ScheduledTask], action: str) -> HttpResponse | None:
+        """Say what would be done and to how many; do it once that is confirmed, if it is still so many."""
+        chosen = queryset.count()
+        if chosen == 1 and action != "remove":
+            return self._at_once(request, queryset, action)
+        ids = self._fitting_and_permitted(request, queryset, action)
+        if not ids:
+            return None
+        if request.POST.get("confirmed") != "yes" or request.POST.get("count", str(len(ids))) != str(len(ids)):
+            return self._ask(request, action, ids, left_alone=chosen - len(ids))
+        if len(ids) <= AT_ONCE:
+            return self._at_once(request, self.get_queryset(request).filter(pk__in=ids).order_by("pk"), action)
+        started = bulk.start(IN_BULK.get(action, action), ids, by=asked_by(request), user_id=str(request.user.pk))
+        text = ngettext("Begun, with %d job.", "Begun, with %d jobs.", len(ids)) % len(ids)
+        self.message_user(request, text, messages.SUCCESS)
+        if self.may_view(request, BulkAction):
+            return HttpResponseRedirect(self.url_of(started.pk, of=BulkAction))
         return None
 
-    def _tell(self, request: HttpRequest, text: str, count: int) -> None:
-        if count:
-            self.message_user(request, text % count, messages.SUCCESS)
+    def _fitting_and_permitted(self, request: HttpRequest, queryset: QuerySet[ScheduledTask], action: str) -> list[str]:
+        """Return the ids of those to which an action does something, and whose task the user may use; say why none."""
+        fitting = list(queryset.filter(_fitting(action)).order_by("pk").values_list("pk", "task"))
+        permitted = {task: may_use(request.user, task) for task in {task for _, task in fitting}}
+        ids = [key for key, task in fitting if permitted[task]]
+        if not fitting:
+            text = _("Of the jobs that were chosen, there is none to do that to.")
+            self.message_user(request, text, messages.WARNING)
+        elif not ids:
+            try:
+                check_permitted(request.user, fitting[0][1])
+            except SchedulerError as error:
+                self.message_user(request, harmless(error), messages.ERROR)
+        return ids
 
-    def _ask_whether_to_remove(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> HttpResponse:
-        count = queryset.count()
+    def _at_once(self, request: HttpRequest, jobs: QuerySet[ScheduledTask], action: str) -> HttpResponse | None:
+        by, token = asked_by(request), request.POST.get("token") or new_token()
+        acts: dict[str, tuple[Any, Any]] = {
+            "run_now": (lambda job: run_job(job.id, by=by, run_id=id_of(token, job.id)), _("Run asked for.")),
+            "pause": (lambda job: pause_job(job.id, by=by), moved),
+            "resume": (lambda job: resume_job(job.id, by=by), moved),
+            "remove": (lambda job: remove_job(job.id, by=by), moved),
+        }
+        act, record = acts[action]
+        done, refused = self.each(request, jobs, act, record=record)
+        if done:
+            self.message_user(request, done_text(action, len(done)), messages.SUCCESS)
+        if action == "run_now" and len(done) == 1 and not refused and self.may_view(request, TaskRun):
+            return HttpResponseRedirect(self.url_of(done[0].pk, of=TaskRun))
+        return None
+
+    def _ask(self, request: HttpRequest, action: str, ids: list[str], *, left_alone: int) -> HttpResponse:
+        named = self.get_queryset(request).filter(pk__in=ids[:NAMED]).order_by("pk")
         context = {
             **self.admin_site.each_context(request),
+            **question(action, len(ids)),
             "opts": self.opts,
             "media": self.media,
-            "title": ngettext("Remove %d job?", "Remove %d jobs?", count) % count,
-            "count": count,
-            "jobs": [(harmless(job), harmless(job.id)) for job in queryset[:20]],
-            "more": max(0, count - 20),
-            "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
+            "action": action,
+            "count": len(ids),
+            "has_changed": request.POST.get("confirmed") == "yes",
+            "left_alone": left_alone,
+            "in_background": len(ids) > AT_ONCE,
+            "jobs": [(harmless(job), harmless(job.id)) for job in named],
+            "more": max(0, len(ids) - NAMED),
+            "selected": [] if is_across(request) else request.POST.getlist(ACTION_CHECKBOX_NAME),
             "checkbox_name": ACTION_CHECKBOX_NAME,
-            "select_across": request.POST.get("select_across", "0"),
+            "select_across": "1" if is_across(request) else "0",
+            "token": new_token(),
             "back_url": request.get_full_path(),
             "list_url": self.list_url(),
+            "nav_page": self.nav_page,
         }
-        return TemplateResponse(request, self.confirm_template, context)
+        return TemplateResponse(request, "admin/scheduler/scheduledtask/confirm.html", context)
+
+
+def _fitting(action: str) -> Q:
+    """Return the condition for jobs to which an action does something."""
+    fits = Q(pk__in=[])
+    for state, actions in FITTING_ACTIONS.items():
+        if action in actions:
+            fits |= JOB_STATES[state]
+    return fits

@@ -11,8 +11,8 @@ from ..models import ScheduledTask
 TABLE = ScheduledTask._meta.db_table
 MOST = 200
 ALL = {
-    "postgresql": "SELECT DISTINCT jsonb_array_elements_text(CASE jsonb_typeof(tags) WHEN 'array' THEN tags"
-    f" ELSE '[]' END) FROM {TABLE} LIMIT %s",
+    "postgresql": f"SELECT DISTINCT tag FROM (SELECT DISTINCT tags FROM {TABLE}) AS lists, jsonb_array_elements_text("
+    "CASE jsonb_typeof(tags) WHEN 'array' THEN tags ELSE '[]' END) AS tag LIMIT %s",
     "sqlite": f"SELECT DISTINCT tag.value FROM {TABLE}, json_each(tags) AS tag"
     " WHERE json_type(tags) = 'array' LIMIT %s",
 }

@@ -55,8 +55,8 @@ def as_json(value: Any) -> str:
 
 
 def dotted(name: str) -> SafeString:
-    """Return a dotted name, harmless, that a narrow column may break after its dots and underscores."""
-    parts = re.split(r"(?<=[._])", harmless(name))
+    """Return a name, harmless, that a narrow column may break after its dots, underscores and slashes."""
+    parts = re.split(r"(?<=[._/])", harmless(name))
     return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in parts))
 
 

@@ -86,5 +86,6 @@
     }
 
     window.schedTick = root => words && tick(root);
+    window.schedDuration = seconds => words ? duration(seconds) : seconds + ' s';
     document.readyState === 'loading' ? document.addEventListener('DOMContentLoaded', start) : start();
 })();

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
 
+from scheduler import bulk, clock
+from scheduler.admin.job_actions import AT_ONCE
 from scheduler.jobs import state_of
-from scheduler.models import ScheduledTask, TaskRun
+from scheduler.models import BulkAction, ScheduledTask, TaskRun
 
-from .pages import JOBS, make_job, messages_of
+from .pages import JOBS, make_job, messages_of, text_of
 
 NEEDED = {"run_now": "run_job", "pause": "pause_job", "resume": "pause_job", "remove": "delete_scheduledtask"}
 
 
-def do(client: Client, action: str, *ids: str, **more: str) -> object:
-    data = {"action": action, "_selected_action": list(ids), "index": 0, **more}
-    return client.post(JOBS, data, follow=True)
+def do(client: Client, action: str, *ids: str, confirmed: str = "yes", query: str = "", **more: str) -> Any:
+    data = {"action": action, "_selected_action": list(ids), "index": 0, "confirmed": confirmed, **more}
+    return client.post(JOBS + query, data, follow=True)
 
 
 def states() -> dict[str, str]:
@@ -38,7 +41,7 @@ def test_run_now_asks_for_a_run_of_each_and_says_how_many(boss: Client) -> None:
 def test_run_now_of_one_job_lands_on_the_page_of_its_run(boss: Client) -> None:
     make_job("a")
     response = do(boss, "run_now", "a")
-    assert response.redirect_chain[-1][0] == f"/admin/scheduler/taskrun/{TaskRun.objects.get().pk}/change/"  # type: ignore[attr-defined]
+    assert response.redirect_chain[-1][0] == f"/admin/scheduler/taskrun/{TaskRun.objects.get().pk}/change/"
 
 
 def test_pause_and_resume_say_how_many(boss: Client) -> None:
@@ -54,12 +57,93 @@ def test_remove_asks_first_and_then_keeps_the_history(boss: Client) -> None:
     make_job("a", name="Alpha")
     make_job("b")
     make_job("c")
-    question = do(boss, "remove", "a", "b")
-    assert b"Remove 2 jobs" in question.content and b"Alpha" in question.content  # type: ignore[attr-defined]
+    question = do(boss, "remove", "a", "b", confirmed="")
+    assert b"Remove 2 jobs" in question.content and b"Alpha" in question.content
     assert set(states().values()) == {"scheduled"}
     answer = boss.post(JOBS, {"action": "remove", "_selected_action": ["a", "b"], "confirmed": "yes"}, follow=True)
     assert messages_of(answer) == ["Removed 2 jobs. Their runs stay."]
     assert states() == {"a": "removed", "b": "removed", "c": "scheduled"}
+
+
+@pytest.mark.parametrize("action", ["run_now", "pause", "remove"])
+def test_several_jobs_are_asked_about_first_with_what_and_how_many(boss: Client, action: str) -> None:
+    for name in ("a", "b", "c"):
+        make_job(name, name=name.upper() * 3)
+    before = states()
+    text = text_of(do(boss, action, "a", "b", confirmed=""))
+    word = {"run_now": "Run 2 jobs now?", "pause": "Pause 2 jobs?", "remove": "Remove 2 jobs?"}[action]
+    assert word in text and "AAA" in text and "BBB" in text and "CCC" not in text
+    assert states() == before and not TaskRun.objects.exists()
+
+
+def test_one_job_is_paused_run_and_resumed_without_a_question(boss: Client) -> None:
+    make_job("a")
+    do(boss, "pause", "a", confirmed="")
+    assert states() == {"a": "paused"}
+    do(boss, "resume", "a", confirmed="")
+    assert states() == {"a": "scheduled"}
+
+
+def test_all_that_match_are_those_of_the_filter_on_every_page_and_nothing_else(boss: Client) -> None:
+    for number in range(60):
+        make_job(f"x-{number:02d}", queue="long")
+    make_job("other")
+    make_job("held", queue="long", paused_at=clock.now(), finished=True)
+    question = do(boss, "pause", confirmed="", query="?queue=long", select_across="1")
+    text = text_of(question)
+    assert "Pause 60 jobs?" in text and "and 50 more" in text and "1 other job that was chosen stays as it is" in text
+    assert "in the background" not in text
+    answer = do(boss, "pause", query="?queue=long", select_across="1", count="60")
+    assert messages_of(answer) == ["Paused 60 jobs."]
+    assert [name for name, state in states().items() if state == "scheduled"] == ["other"]
+
+
+def test_a_number_that_is_no_longer_true_is_asked_about_again(boss: Client) -> None:
+    make_job("a")
+    make_job("b")
+    answer = do(boss, "remove", select_across="1", count="5")
+    assert "Meanwhile other jobs match" in text_of(answer) and "Remove 2 jobs?" in text_of(answer)
+    assert set(states().values()) == {"scheduled"}
+
+
+def test_more_than_a_hundred_jobs_are_left_to_the_engine(boss: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    start = bulk.start
+    monkeypatch.setattr(bulk, "start", lambda action, ids, **more: asked.append(ids) or start(action, ids, **more))
+    for number in range(AT_ONCE + 1):
+        make_job(f"x-{number:03d}")
+    assert "It is done in the background" in text_of(do(boss, "pause", confirmed="", select_across="1"))
+    answer = do(boss, "pause", select_across="1", count=str(AT_ONCE + 1))
+    started = BulkAction.objects.get()
+    assert (started.action, started.total, started.requested_by) == ("pause", AT_ONCE + 1, "user-0")
+    assert started.user_id == str(User.objects.get().pk) and asked == [sorted(states())]
+    assert answer.redirect_chain[-1][0] == f"/admin/scheduler/bulkaction/{started.pk}/change/"
+    assert messages_of(answer) == [f"Begun, with {AT_ONCE + 1} jobs."] and set(states().values()) == {"scheduled"}
+
+
+def test_where_nothing_fits_nothing_is_asked_or_done(boss: Client) -> None:
+    make_job("a")
+    make_job("b")
+    assert messages_of(do(boss, "resume", "a", "b")) == ["Of the jobs that were chosen, there is none to do that to."]
+
+
+@pytest.mark.parametrize("action", ["run_now", "pause", "remove"])
+def test_a_task_that_asks_for_a_permission_keeps_it_from_who_lacks_it(boss: Client, settings: Any, action: str) -> None:
+    settings.SCHEDULER = {**settings.SCHEDULER, "TASK_PERMISSIONS": {"tests.app.tasks.add": "auth.delete_user"}}
+    make_job("a")
+    assert "auth.delete_user" in messages_of(do(boss, action, "a"))[0]
+    assert states() == {"a": "scheduled"} and not TaskRun.objects.exists()
+
+
+def test_of_many_jobs_those_are_left_out_whose_tasks_the_user_may_not_use(boss: Client, settings: Any) -> None:
+    settings.SCHEDULER = {**settings.SCHEDULER, "TASK_PERMISSIONS": {"secret.*": "auth.delete_user"}}
+    for number in range(AT_ONCE + 1):
+        make_job(f"x-{number:03d}")
+    make_job("hidden", task="secret.task")
+    text = text_of(do(boss, "run_now", confirmed="", select_across="1"))
+    assert f"Run {AT_ONCE + 1} jobs now?" in text and "1 other job that was chosen stays as it is" in text
+    do(boss, "run_now", select_across="1", count=str(AT_ONCE + 1))
+    assert (BulkAction.objects.get().action, BulkAction.objects.get().total) == ("run", AT_ONCE + 1)
 
 
 def test_what_is_refused_is_said_job_by_job_and_the_others_go_on(boss: Client) -> None:
