@@ -50,7 +50,7 @@ def stock(jobs: int, due: datetime) -> None:
     DjangoJob.objects.all().delete()
     scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"misfire_grace_time": 3600})
     scheduler.add_jobstore(DjangoJobStore(), "default")
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.WARNING)
     scheduler.start(paused=True)
     for number in range(jobs):
         scheduler.add_job(enqueue, "interval", seconds=EVERY.total_seconds(), id=f"job-{number}", next_run_time=due)

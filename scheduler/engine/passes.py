@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
-from django.db.models import Count, Q
+from django.db import transaction
 from django_apscheduler.models import DjangoJob
 
 from .. import conf, jobs, jobstore, runs, triggers
 from ..arguments import KnownTasks
-from ..db import OUTAGE, among, write_transaction
+from ..db import OUTAGE, write_transaction
 from ..exceptions import PlanningError, SchedulerError
-from ..models import LIVE, Overlap, ScheduledTask, State, TaskRun
+from ..models import LIVE, ScheduledTask, State, TaskRun
+from .line import live_runs
 from .planning import Action, Firing, Live, Plan, Policy, plan
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def plan_due(now: datetime, known: KnownTasks, *, limit: int) -> Planned:
         rows, tasks = _claim(now, limit, planned)
         if not rows:
             return planned
-        live = _live_runs([row.id for row in rows])
+        live = live_runs([row.id for row in rows])
         try:
             with transaction.atomic():
                 _plan_rows(rows, tasks, live, known, now, planned)
@@ -202,16 +202,6 @@ def _collect(batch: _Batch, job: ScheduledTask, row: DjangoJob, made: Plan) -> N
         batch.replaced.append(row.id)
 
 
-def _live_runs(job_ids: list[str]) -> dict[str, Live]:
-    """Count the live runs of jobs on all workers, in one query."""
-    counted = (
-        TaskRun.objects.filter(job_id__in=among(connections[DEFAULT_DB_ALIAS], job_ids, "text"), state__in=LIVE)
-        .values("job_id")
-        .annotate(active=Count("id", filter=Q(waiting=False)), waiting_count=Count("id", filter=Q(waiting=True)))
-    )
-    return {row["job_id"]: Live(row["active"], row["waiting_count"]) for row in counted}
-
-
 def set_aside(row: DjangoJob, job: ScheduledTask | None, reason: str) -> None:
     """Mark a job as broken, with its reason: it fires no more until it heals, and keeps its place in time."""
     logger.error("Job %s is set aside: %s", row.id, reason)
@@ -220,28 +210,3 @@ def set_aside(row: DjangoJob, job: ScheduledTask | None, reason: str) -> None:
     job.broken_reason, job.parked_run_time = reason, row.next_run_time
     job.save(update_fields=["broken_reason", "parked_run_time", "updated_at"])
     jobstore.advance([(row.id, None)])
-
-
-def release_waiting(now: datetime, limit: int = 100) -> int:
-    """Let runs that wait in line go, where a live run of their job has ended; return how many."""
-    waiting = TaskRun.objects.filter(waiting=True).order_by("job_id").values_list("job_id", flat=True)
-    return sum(_release_job(job_id, now) for job_id in waiting.distinct()[:limit])
-
-
-def _release_job(job_id: str, now: datetime) -> int:
-    with write_transaction():
-        row = DjangoJob.objects.filter(id=job_id)
-        if connections[DEFAULT_DB_ALIAS].features.has_select_for_update_skip_locked:
-            row = row.select_for_update(skip_locked=True)
-        if not row.exists() and DjangoJob.objects.filter(id=job_id).exists():
-            return 0  # another scheduler is at it
-        job = ScheduledTask.objects.filter(job_id=job_id).first()
-        live = _live_runs([job_id]).get(job_id, Live())
-        free = (job.max_instances if job else 1) - live.active
-        if job is not None and job.overlap == Overlap.ALLOW:
-            free = live.waiting
-        if free <= 0:
-            return 0
-        chosen = TaskRun.objects.filter(job_id=job_id, waiting=True, state=State.PENDING).order_by("scheduled_at")
-        ids = list(chosen.values_list("id", flat=True)[:free])
-        return runs.unheld(TaskRun.objects.filter(id__in=ids, waiting=True)).update(waiting=False, publish_at=now)

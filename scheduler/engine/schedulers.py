@@ -28,8 +28,9 @@ from ..db import OUTAGE, drop_connection
 from ..jobstore import TickworkJobStore
 from . import service
 from .calls import JobCalls
+from .line import release_waiting
 from .outbox import Outbox
-from .passes import Planned, plan_due, release_waiting
+from .passes import Planned, plan_due
 from .planning import Action
 from .upkeep import Upkeep
 

@@ -16,7 +16,8 @@ from scheduler import clock, processes, publishing, runs, triggers
 from scheduler.arguments import KnownTasks
 from scheduler.db import execute
 from scheduler.engine import service
-from scheduler.engine.passes import plan_due, release_waiting
+from scheduler.engine.line import release_waiting
+from scheduler.engine.passes import plan_due
 from scheduler.jobstore import dump_state
 from scheduler.models import ScheduledTask, ServiceProcess, State, TaskRun
 from scheduler.publishing import Publisher
