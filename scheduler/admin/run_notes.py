@@ -11,9 +11,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from .. import conf
-from ..documents import queue_name
-from ..models import LIVE, ServiceProcess, State, TaskRun
+from .. import conf, queues
+from ..models import LIVE, State, TaskRun
+from ..publishing import queue_name
 from .processes import process_of, process_state
 from .run_display import run_badge
 from .text import first_line, harmless
@@ -89,11 +89,9 @@ def _nobody_listens(run: TaskRun, now: datetime) -> Iterator[Note]:
     """Say that no worker takes a run, once it has waited longer than a worker needs."""
     if (now - run.created_at).total_seconds() < LATE_AFTER:
         return
-    name = queue_name(run.queue)
-    alive = ServiceProcess.objects.filter(kind=ServiceProcess.Kind.WORKER, stopped_at=None)
-    alive = alive.filter(heartbeat_at__gte=now - timedelta(seconds=conf.get("LOST_AFTER")))
-    if any(name in queues for queues in alive.values_list("queues", flat=True)):
+    name = queue_name(run.queue, run.task)
+    if queues.listening()[name]:
         return
     text = _("No live worker listens on its queue {}. Start one: {}")
-    command = format_html("<code>celery -A PROJECT worker -Q {}</code>", harmless(name))
+    command = format_html("<code>{}</code>", harmless(queues.worker_command(name)))
     yield Note("bad", format_html(text, harmless(name), command))

@@ -17,11 +17,11 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from .. import jobs, options, runs
+from .. import jobs, options, queues, runs
 from ..allowed import check_permitted
 from ..documents import queue_name
 from ..exceptions import InvalidInput, JobNotFound, NotAllowed, RunNotFound, SchedulerError
-from ..models import LIVE, Overlap, ScheduledTask, ServiceProcess, TaskRun
+from ..models import LIVE, Overlap, ScheduledTask, TaskRun
 from ..secrets import mask_arguments
 from .argument_fields import ArgumentForm
 from .base import asked_by
@@ -208,7 +208,4 @@ class _Page:
 def _known_queues() -> list[str]:
     """Return the queues that jobs name or live workers listen on."""
     named = ScheduledTask.objects.order_by("queue").values_list("queue", flat=True).distinct()[:MOST_QUEUES]
-    heard = ServiceProcess.objects.filter(kind=ServiceProcess.Kind.WORKER, stopped_at=None).values_list(
-        "queues", flat=True
-    )
-    return sorted({queue_name(queue) for queue in named} | {str(name) for names in heard for name in names})
+    return sorted({queue_name(queue) for queue in named} | set(queues.listening()))

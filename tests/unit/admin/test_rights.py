@@ -5,7 +5,7 @@ An address that is missing in `ADDRESSES` fails a test: whoever adds a page says
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,18 +21,22 @@ from scheduler import clock
 from scheduler.groups import GROUPS, OPERATOR, VIEWER
 from scheduler.models import BulkAction, RunLog, ScheduledTask, ServiceProcess, State, TaskRun
 
+from . import job_forms
+from .job_forms import edit_url, greeting, opened
 from .pages import make_job, make_run
 
 NOBODY = frozenset({"nobody"})
 """What no permission allows."""
 OF_SOME_OBJECTS = ("run_job_with_arguments",)
 """What is needed for some objects only: here for a run with other arguments than its job has."""
+OF_NO_OBJECT = ("changelist", "add", "arguments", "preview", "")
+"""Views whose addresses name no object."""
 CHANGING = ("add", "change", "delete")
 
 
 @dataclass(frozen=True)
 class Ask:
-    """One request, and the permissions that it needs, all of them."""
+    """One request, and the permissions that it needs, all of them; of those with | between them, any one."""
 
     name: str
     needs: frozenset[str]
@@ -51,12 +55,12 @@ def post(name: str, *needs: str, **data: str) -> Ask:
     return Ask(name, frozenset(needs), "post", data)
 
 
-def page_and_list(model: str, **actions: tuple[str, ...]) -> list[Ask]:
-    """Return the asks of a model that is shown and acted upon, and that nobody adds, changes or deletes by hand."""
-    view = f"view_{model}"
+def page_and_list(model: str, *, add: frozenset[str] = NOBODY, **actions: tuple[str, ...]) -> list[Ask]:
+    """Return the asks of a model that is shown and acted upon, and that nobody changes or deletes by Django's forms."""
+    view = f"view_{model}" if model == "bulkaction" else f"view_{model}|change_{model}"
     asks = [
         get(f"{model}_changelist", view), post(f"{model}_changelist", view), get(f"{model}_change", view),
-        get(f"{model}_history", view), get(f"{model}_add", *NOBODY), post(f"{model}_add", *NOBODY),
+        get(f"{model}_history", view), get(f"{model}_add", *add), post(f"{model}_add", *add),
         get(f"{model}_delete", *NOBODY), post(f"{model}_delete", *NOBODY, post="yes"),
     ]  # fmt: skip
     for action, needs in actions.items():
@@ -71,27 +75,34 @@ def page_and_list(model: str, **actions: tuple[str, ...]) -> list[Ask]:
     return asks
 
 
+JOBS, RUNS = "view_scheduledtask|change_scheduledtask", "view_taskrun|change_taskrun"
+EDITORS = "add_scheduledtask|change_scheduledtask"
 ASKS = [
     *page_and_list(
-        "scheduledtask", run_now=("run_job",), run_with=("run_job",), pause=("pause_job",), resume=("pause_job",),
-        remove=("delete_scheduledtask",),
+        "scheduledtask", add=frozenset({"add_scheduledtask"}), run_now=("run_job",), run_with=("run_job",),
+        pause=("pause_job",), resume=("pause_job",), remove=("delete_scheduledtask",),
     ),
-    get("scheduledtask_changelist", "view_scheduledtask", export="csv"),
-    get("scheduledtask_changelist", "view_scheduledtask", export="json"),
+    get("scheduledtask_changelist", JOBS, export="csv"),
+    get("scheduledtask_changelist", JOBS, export="json"),
+    get("scheduledtask_edit", "change_scheduledtask"),
+    post("scheduledtask_edit", "change_scheduledtask"),
+    post("scheduledtask_arguments", EDITORS),
+    post("scheduledtask_preview", EDITORS),
+    get("upcoming", JOBS),
     get("scheduledtask_run", "run_job"),
     post("scheduledtask_run", "run_job", overlap="queue"),
     *page_and_list("taskrun", cancel=("cancel_run",), run_again=("run_job", "run_job_with_arguments")),
-    get("taskrun_changelist", "view_taskrun", export="csv"),
-    get("taskrun_changelist", "view_taskrun", export="json"),
-    get("taskrun_short", "view_taskrun"),
-    get("taskrun_log", "view_taskrun", "view_logs"),
-    get("taskrun_log_file", "view_taskrun", "view_logs"),
-    get("taskrun_terminate", "view_taskrun", "cancel_run"),
-    post("taskrun_terminate", "view_taskrun", "cancel_run", attempt="1"),
-    get("taskrun_again", "view_taskrun", "run_job"),
-    post("taskrun_again", "view_taskrun", "run_job", "run_job_with_arguments", overlap="queue"),
+    get("taskrun_changelist", RUNS, export="csv"),
+    get("taskrun_changelist", RUNS, export="json"),
+    get("taskrun_short", RUNS),
+    get("taskrun_log", RUNS, "view_logs"),
+    get("taskrun_log_file", RUNS, "view_logs"),
+    get("taskrun_terminate", RUNS, "cancel_run"),
+    post("taskrun_terminate", RUNS, "cancel_run", attempt="1"),
+    get("taskrun_again", RUNS, "run_job"),
+    post("taskrun_again", RUNS, "run_job", "run_job_with_arguments", overlap="queue"),
     *page_and_list("bulkaction"),
-    get("serviceprocess_changelist", "view_serviceprocess"),
+    get("serviceprocess_changelist", "view_serviceprocess|change_serviceprocess"),
 ]  # fmt: skip
 OPEN = {"scheduler_times"}
 """Those that every member of staff may use: they change nothing but a cookie."""
@@ -120,14 +131,14 @@ def rows(db: None) -> dict[str, Any]:
 
 def address(ask: Ask, rows: dict[str, Any]) -> str:
     model, _, view = ask.name.partition("_")
-    key = rows["running"] if view == "terminate" or ask.data.get("action") == "cancel" else rows[model]
+    key: Any = rows["running"] if view == "terminate" or ask.data.get("action") == "cancel" else rows.get(model)
     if view == "short":
         key = key.hex[:12]
-    return reverse(f"admin:scheduler_{ask.name}", args=[] if view in ("changelist", "add") else [key])
+    return reverse(f"admin:scheduler_{ask.name}", args=[] if view in OF_NO_OBJECT else [key])
 
 
 def send(client: Client, ask: Ask, rows: dict[str, Any]) -> Any:
-    key = rows["running"] if ask.data.get("action") == "cancel" else rows[ask.name.partition("_")[0]]
+    key = rows["running"] if ask.data.get("action") == "cancel" else rows.get(ask.name.partition("_")[0])
     data = {name: value.format(key=key) for name, value in ask.data.items()}
     return getattr(client, ask.method)(address(ask, rows), data)
 
@@ -142,11 +153,15 @@ def may_not(client: Client, ask: Ask, rows: dict[str, Any], refused: tuple[int, 
     assert everything() == before
 
 
-def others_than(permission: str) -> list[str]:
-    """Return all permissions of the app but one. Django takes the one to change a model for the one to view it too."""
-    alike = {permission, permission.replace("view_", "change_")}
+def others_than(permissions: str) -> list[str]:
+    """Return all permissions of the app but those with | between them."""
     every = Permission.objects.filter(content_type__app_label="scheduler").values_list("codename", flat=True)
-    return [codename for codename in every if codename not in alike]
+    return [codename for codename in every if codename not in permissions.split("|")]
+
+
+def lacking(ask: Ask, granted: Iterable[str]) -> set[str]:
+    """Return what a request needs and is not among the permissions that are granted."""
+    return {needed for needed in ask.needs if not set(needed.split("|")) & set(granted)}
 
 
 @pytest.mark.parametrize("ask", ASKS, ids=str)
@@ -162,7 +177,9 @@ def test_each_request_needs_each_of_its_permissions(
 
 @pytest.mark.parametrize("ask", [ask for ask in ASKS if ask.needs != NOBODY], ids=str)
 def test_each_request_needs_no_others(login: Callable[..., Client], rows: dict[str, Any], ask: Ask) -> None:
-    assert send(login(*ask.needs, view=False), ask, rows).status_code in (200, 302)
+    for choice in range(2):
+        needs = [needed.split("|")[choice % len(needed.split("|"))] for needed in ask.needs]
+        assert send(login(*needs, view=False), ask, rows).status_code in (200, 302), needs
 
 
 @pytest.mark.parametrize("name", [*GROUPS, "superuser"])
@@ -171,7 +188,7 @@ def test_the_ready_groups_may_what_they_are_for(login: Callable[..., Client], ro
     granted = {"superuser": others_than("none"), "Scheduler viewers": VIEWER, "Scheduler operators": OPERATOR}[name]
     client = login(*granted, view=False)
     for ask in ASKS:
-        missing = ask.needs - set(granted)
+        missing = lacking(ask, granted)
         if missing - set(OF_SOME_OBJECTS):
             may_not(client, ask, rows)
         elif ask.method == "get" and not missing:
@@ -223,6 +240,20 @@ def test_processes_have_no_pages_of_their_own(boss: Client, rows: dict[str, Any]
     args = [] if view == "add" else [rows["serviceprocess"]]
     expected = {"change": (404,), "add": (403,), "delete": (403,), "history": (200,)}[view]
     assert boss.get(reverse(f"admin:scheduler_serviceprocess_{view}", args=args)).status_code in expected
+
+
+def test_what_a_job_is_and_was_given_is_for_those_who_may_see_arguments(
+    login: Callable[..., Client], editor: Client
+) -> None:
+    greeting(args=["given-1"])
+    make_run("hello", args=["given-1"])
+    job_forms.send(editor, edit_url("hello"), opened(editor, edit_url("hello")), arguments__value_name="given-2")
+    assert ScheduledTask.objects.get().args == ["given-2"]
+    viewer, seen = login(), login("view_arguments")
+    for page in ("scheduledtask_change", "scheduledtask_history", "scheduledtask_changelist", "upcoming"):
+        path = address(get(page), {"scheduledtask": "hello"})
+        assert "given-" not in viewer.get(path).content.decode(), page
+    assert "given-2" in seen.get(address(get("scheduledtask_change"), {"scheduledtask": "hello"})).content.decode()
 
 
 @pytest.mark.parametrize("kept", CHANGING)

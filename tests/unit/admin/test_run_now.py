@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import pytest
@@ -27,8 +28,8 @@ def again(run: TaskRun) -> str:
     return f"{RUNS}{run.pk}/again/"
 
 
-def fields_of(page: Any) -> dict[str, str]:
-    """Return what a browser would send if nothing were changed on a page."""
+def form_fields(page: Any) -> dict[str, str]:
+    """Return what a browser sends if nothing is changed on a page."""
     html = page.content.decode().split('class="sched-form run-form"')[1]
     found = {}
     for tag in re.findall(r"<input [^>]*>", html):
@@ -38,13 +39,13 @@ def fields_of(page: Any) -> dict[str, str]:
         if "name" in attributes:
             found[attributes["name"]] = attributes.get("value", "on" if attributes.get("type") == "checkbox" else "")
     for name, text in re.findall(r'<textarea name="([^"]*)"[^>]*>\n?(.*?)</textarea>', html, re.DOTALL):
-        found[name] = text.replace("&quot;", '"').replace("&#x27;", "'")
-    return found
+        found[name] = text
+    return {name: unescape(value) for name, value in found.items()}
 
 
 def send(client: Client, address: str, **changed: str) -> Any:
     """Open the form, change some fields and send it."""
-    return client.post(address, {**fields_of(client.get(address)), **changed}, follow=True)
+    return client.post(address, {**form_fields(client.get(address)), **changed}, follow=True)
 
 
 def only_run(*but: TaskRun) -> TaskRun:
@@ -56,7 +57,7 @@ def only_run(*but: TaskRun) -> TaskRun:
 
 def test_the_form_proposes_what_the_job_has(boss: Client) -> None:
     make_job("a", task=ADD, args=[3], queue="long", overlap="replace")
-    fields = fields_of(boss.get(form_of("a")))
+    fields = form_fields(boss.get(form_of("a")))
     assert (fields["arguments-value_a"], fields["queue"], fields["overlap"]) == ("3", "long", "replace")
 
 
@@ -106,7 +107,7 @@ def test_overlap_is_chosen_in_plain_words(boss: Client) -> None:
 def test_a_run_is_run_again_with_changed_arguments(boss: Client) -> None:
     make_job("a", task=ADD, args=[9])
     run = make_run("a", State.FAILURE, task=ADD, args=[1], kwargs={"b": 2}, queue="long")
-    fields = fields_of(boss.get(again(run)))
+    fields = form_fields(boss.get(again(run)))
     assert (fields["arguments-value_a"], fields["arguments-value_b"], fields["queue"]) == ("1", "2", "long")
     answer = send(boss, again(run), **{"arguments-value_b": "5"})
     new = only_run(run)
@@ -124,7 +125,7 @@ def test_a_masked_secret_that_is_left_as_it_is_runs_as_it_was(boss: Client) -> N
 
 def test_fields_become_json_and_back_without_a_reload(boss: Client) -> None:
     make_job("a", task=ADD, args=[3])
-    fields = {**fields_of(boss.get(form_of("a"))), "arguments-value_a": "8", "arguments-as_json": "on"}
+    fields = {**form_fields(boss.get(form_of("a"))), "arguments-value_a": "8", "arguments-as_json": "on"}
     answer = boss.post(form_of("a"), fields, headers={"HX-Request": "true"})
     assert b"<html" not in answer.content and b"[\n  8\n]" in answer.content and not TaskRun.objects.exists()
 
@@ -138,8 +139,8 @@ def test_what_is_sent_twice_runs_once(boss: Client, way: str) -> None:
     run = make_run("a", task=ADD, args=[1])
     token = {"token": str(uuid.uuid4())}
     address, data = {
-        "form of a job": (form_of("a"), fields_of(boss.get(form_of("a")))),
-        "form of a run": (again(run), fields_of(boss.get(again(run)))),
+        "form of a job": (form_of("a"), form_fields(boss.get(form_of("a")))),
+        "form of a run": (again(run), form_fields(boss.get(again(run)))),
         "button of a job": (f"{JOBS}a/change/", {"action": "run_now", **token}),
         "button of a run": (f"{RUNS}{run.pk}/change/", {"action": "run_again", **token}),
         "list": (RUNS, {"action": "run_again", "_selected_action": str(run.pk), "index": "0", **token}),
@@ -186,7 +187,7 @@ def test_what_does_not_fit_is_said_at_its_field_and_nothing_typed_is_lost(
 
 def test_a_job_that_was_removed_while_its_form_was_open_is_not_run(boss: Client) -> None:
     make_job("a", task=ADD, args=[3])
-    fields = fields_of(boss.get(form_of("a")))
+    fields = form_fields(boss.get(form_of("a")))
     ScheduledTask.objects.update(removed_at=clock.now())
     text = text_of(boss.post(form_of("a"), {**fields, "note": "keep me"}))
     assert "has been removed meanwhile" in text and "keep me" in text and not TaskRun.objects.exists()
@@ -225,7 +226,7 @@ def test_whoever_may_not_choose_arguments_runs_the_job_with_its_own(login: Calla
     client = login("run_job", "view_arguments")
     page = client.get(form_of("a"))
     assert "arguments-value_a" not in page.content.decode() and "[ 3 ]" in text_of(page)
-    data = fields_of(page)
+    data = form_fields(page)
     assert client.post(form_of("a"), {**data, "arguments-value_a": "7"}).status_code == 403
     assert not TaskRun.objects.exists()
     client.post(form_of("a"), data)
@@ -249,7 +250,7 @@ def test_a_run_with_other_arguments_than_its_jobs_is_repeated_only_by_those_who_
     own, other = make_run("a", task=ADD, args=[3]), make_run("a", task=ADD, args=[4], ago=5)
     client = login("run_job")
     for address, data in (
-        (again(other), fields_of(client.get(again(other)))),
+        (again(other), form_fields(client.get(again(other)))),
         (f"{RUNS}{other.pk}/change/", {"action": "run_again"}),
         (RUNS, {"action": "run_again", "_selected_action": str(other.pk), "index": "0"}),
     ):

@@ -44,7 +44,7 @@ def test_a_run_in_line_says_so_and_leads_to_what_it_waits_for(boss: Client) -> N
 def test_a_run_that_no_worker_takes_names_the_command_that_mends_it(boss: Client) -> None:
     run = make_run("a", State.QUEUED, ago=30, queue="long")
     worker(["default"])
-    assert "No live worker listens on its queue long. Start one: celery -A PROJECT worker -Q long" in text_of(
+    assert "No live worker listens on its queue long. Start one: celery -A project worker -Q long" in text_of(
         boss.get(page_of(run))
     )
     worker(["default", "long"])
