@@ -109,9 +109,9 @@ def deserted_by(listeners: Container[str]) -> set[str]:
     return {name for row in found for name, is_used in zip(names, row, strict=True) if is_used}
 
 
-def worker_command(queue: str) -> str:
-    """Return the command that starts a worker for a queue, to be typed as it stands."""
-    return f"celery -A {_app_package()} worker -Q {shlex.quote(queue)}"
+def worker_command(queue: str = "") -> str:
+    """Return the command that starts a worker, for a queue or the default one, to be typed as it stands."""
+    return f"celery -A {_app_package()} worker" + (f" -Q {shlex.quote(queue)}" if queue else "")
 
 
 def _app_package() -> str:

@@ -6,17 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from .. import clock
+from ..queues import worker_command
 from . import nav, zones
 from .dashboard_parts import failures, machinery, running, strip
 from .live import live
 from .problems import problems
 from .queue_rows import queue_rows
+from .text import harmless
 from .tiles import tiles
 from .zones import in_viewers_zone
 
@@ -74,6 +77,9 @@ def overview(request: HttpRequest) -> dict[str, Any]:
         context["runs_url"] = nav.url_of(request, "taskrun_changelist")
     if nav.may_view(request, "serviceprocess"):
         context |= {"processes": machinery(now), "workers_url": nav.url_of(request, "serviceprocess_changelist")}
+        context["worker_command"] = worker_command()
+    if nav.may_view(request, "scheduledtask"):
+        context["upcoming_url"] = nav.url_of(request, "upcoming")
     if "running" in context or "processes" in context:
         context["queues"] = queue_rows(request, now)
     return context
@@ -95,8 +101,11 @@ def index_summary(request: HttpRequest) -> dict[str, Any]:
     """Return `summary` for a page of somebody else's, in the viewer's zone; nothing for who may see nothing of it."""
     if not may_see(request):
         return {}
-    with timezone.override(zones.zone_of(request)):
-        return summary(request)
+    try:
+        with timezone.override(zones.zone_of(request)), transaction.atomic():
+            return summary(request)
+    except DatabaseError as error:  # no reason to take the index from those who came for other apps
+        return {"dashboard_url": nav.dashboard_url(request), "trouble": harmless(str(error).strip())}
 
 
 def _more_models(site: AdminSite, request: HttpRequest) -> list[dict[str, Any]]:

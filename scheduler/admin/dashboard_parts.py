@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from .. import overview
+from .. import overview, tallies
 from ..models import ScheduledTask, TaskRun
 from . import charts, nav, times
 from .badges import badge
@@ -26,7 +26,7 @@ MOST_RUNNING, MOST_FAILED, MOST_PROCESSES = 20, 8, 12
 
 def strip(now: datetime) -> dict[str, Any]:
     """Return the outcomes of the last 24 hours, hour by hour, as a chart with its table."""
-    hours = [(hour, _by_tone(states)) for hour, states in overview.last_hours(HOURS)]
+    hours = [(hour.begins_at, _by_tone(hour.counts)) for hour in tallies.last_hours(HOURS)]
     title = _("Runs of the last 24 hours, by the hour in which they were due")
     bars = [charts.Bar(_told(hour, tones), [(tone, tones[tone]) for tone in charts.OUTCOMES]) for hour, tones in hours]
     used = {tone for _hour, tones in hours for tone in tones}

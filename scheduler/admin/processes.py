@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from .. import clock, conf, overview
 from ..models import ServiceProcess, TaskRun
+from ..queues import worker_command
 from . import nav, times
 from .badges import badge
 from .base import ConsoleAdmin
@@ -52,17 +53,18 @@ class ProcessList(ChangeList):
         running = overview.running_by_process() if sees_runs else {}
         for process in self.result_list:
             process.running = running.get(process.pk, 0) if sees_runs else None
+        self.worker_command = worker_command()
         self.queues = queue_rows(request, clock.now())
         self.problems = problems(request)
         self.moving = any(running.values()) or any(queue["queued"] for queue in self.queues if queue["sees_runs"])
 
 
 class ProcessAdmin(ConsoleAdmin[ServiceProcess]):
-    """Schedulers and workers, those heard of last first."""
+    """Schedulers and workers, those that are alive first, in an order that no heartbeat changes."""
 
     list_display = ("state", "process", "at", "heartbeat", "last_pass", "queue_names", "version")
     list_filter = (ProcessKind, ProcessSeen)
-    ordering = ("-heartbeat_at",)
+    ordering = (F("stopped_at").desc(nulls_first=True), "kind", "name")
     actions = None
     nav_page = "workers"
 

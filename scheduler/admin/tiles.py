@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from .. import overview, queues
+from .. import figures, overview, queues
 from ..models import ServiceProcess
 from . import nav, times
 
@@ -54,10 +54,10 @@ def _of_live_runs(request: HttpRequest, now: datetime) -> Iterator[Tile]:
     waits = queues.waiting().values()
     queued, unsent = sum(queue.queued for queue in waits), sum(queue.unsent for queue in waits)
     oldest = min((queue.oldest_at for queue in waits if queue.oldest_at), default=None)
-    note = format_html(_("the oldest {}"), times.ago(oldest, now)) if oldest else ""
-    yield Tile(_("Queued"), _number(queued), note, f"{url}?state=queued", moves=queued > 0)
-    if unsent:
-        yield Tile(_("Not yet sent"), _number(unsent), "", f"{url}?state=pending", "warn", moves=True)
+    notes = [format_html(_("the oldest {}"), times.ago(oldest, now))] if oldest else []
+    notes += [format_html(_("{} not yet sent"), _number(unsent))] if unsent else []
+    note = format_html_join(" · ", "{}", ((note,) for note in notes))
+    yield Tile(_("Queued"), _number(queued), note, f"{url}?state=queued", moves=queued + unsent > 0)
 
 
 def _of_jobs(request: HttpRequest, now: datetime) -> Iterator[Tile]:
@@ -74,10 +74,8 @@ def _of_past_runs(request: HttpRequest, now: datetime) -> Iterator[Tile]:
     failed = overview.count_to(overview.failed_since(now - DAY))
     url = nav.url_of(request, "taskrun_changelist") + "?state=failed&within=24h"
     yield Tile(_("Failed"), _number(failed), _("in the last 24 hours"), url, "bad" if failed else "")
-    late = overview.lateness(0.5, 0.99)
-    if late is not None:
-        half, most = (times.duration(seconds) for seconds in late)
-        yield Tile(_("Scheduler’s lateness"), half, _("p50 · p99 %s") % most)
+    if late := figures.lateness().planned:
+        yield Tile(_("Scheduler’s lateness"), times.duration(late.p50), _("p50 · p99 %s") % times.duration(late.p99))
 
 
 def _number(count: int) -> str:

@@ -30,6 +30,7 @@ DAYS = 7
 MOST_FIRINGS = 100
 SECONDS = 60.0
 HOUR = timedelta(hours=1)
+ADD = "scheduler.add_scheduledtask"
 LIVE = "admin/scheduler/upcoming_live.html"
 
 
@@ -47,6 +48,7 @@ def upcoming(request: HttpRequest, site: AdminSite) -> HttpResponse:
         "live_template": LIVE,
         "dashboard_url": nav.dashboard_url(request),
         "jobs_url": nav.url_of(request, "scheduledtask_changelist"),
+        "add_url": nav.url_of(request, "scheduledtask_add") if request.user.has_perm(ADD) else "",
         "chosen": chosen,
         "filters": [] if REFRESH_HEADER in request.headers else chosen.drop_downs(),
         **_next_days(chosen, now),

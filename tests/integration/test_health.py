@@ -178,7 +178,7 @@ def test_pending_runs_that_pile_up_while_the_broker_is_away_are_told(health: Hea
     health.becomes()
     health.broker.set("refuse")
     told = health.becomes("broker", "pending", timeout=30)
-    assert told["pending"].endswith("runs wait for the broker")
+    assert told["pending"].endswith("for the broker")
     health.broker.set("pass")
     health.becomes(timeout=40)
 

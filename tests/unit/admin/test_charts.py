@@ -17,6 +17,7 @@ from scheduler.admin.charts import (
     OUTCOMES,
     Bar,
     Day,
+    axis,
     bars,
     calendar,
     data_table,
@@ -91,6 +92,8 @@ def test_heat_tells_nothing_from_something_and_small_numbers_apart() -> None:
 
 
 def test_a_figure_has_its_table_and_a_legend_only_what_is_drawn() -> None:
-    drawn = figure(bars("Runs", []), data_table("Runs", ["Hour", "Runs"], [["10:00", 3]]), legend(["bad"]))
+    table = data_table("Runs", ["Hour", "Runs"], [["10:00", 3]])
+    drawn = figure(bars("Runs", []), table, legend(["bad"]), axis(["10:00", "11:00"]))
+    assert '<div class="sched-axis" aria-hidden="true"><span>10:00</span><span>11:00</span></div>' in drawn
     assert "<details>" in drawn and '<th scope="row">10:00</th><td>3</td>' in drawn
     assert "failure" in drawn and "skipped" not in drawn

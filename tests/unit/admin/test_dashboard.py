@@ -20,7 +20,7 @@ from scheduler import clock, conf
 from scheduler.admin import take_over
 from scheduler.models import HourTally, ServiceProcess, State, TaskRun
 
-from .pages import DASHBOARD, make_job, make_process, make_run, make_scheduler, text_of
+from .pages import DASHBOARD, PROCESSES, make_job, make_process, make_run, make_scheduler, text_of
 
 REFRESH = {"X-Scheduler-Refresh": "yes"}
 
@@ -125,7 +125,8 @@ def test_an_empty_installation_says_what_to_do(boss: Client) -> None:
     text = text_of(page)
     assert banners(page) == [("No scheduler runs", "python manage.py runscheduler")]
     for words in ("none is alive", "No run was due in the last 24 hours.", "Nothing runs at the moment.",
-                  "Nothing has failed in the last 24 hours.", "Nothing waits, and no worker listens."):  # fmt: skip
+                  "Nothing has failed in the last 24 hours.", "Nothing waits, and no worker listens.",
+                  "celery -A project worker", "What comes next"):  # fmt: skip
         assert words in text, words
     assert 'data-moving="no"' in page.content.decode()
 
@@ -242,6 +243,14 @@ def test_who_may_view_processes_alone_sees_no_counts_of_runs(login: Callable[...
     assert "77" not in text_of(page) and "default" in text_of(page)
 
 
+def test_who_may_view_runs_alone_sees_the_queues_that_runs_wait_in_and_no_others(login: Callable[..., Client]) -> None:
+    all_is_well("idle")
+    make_job("a", queue="deserted")
+    make_run("a", State.QUEUED, queue="busy")
+    queues = login("view_taskrun", view=False).get(DASHBOARD).context["queues"]
+    assert [(queue["name"], queue["is_deserted"]) for queue in queues] == [("busy", False)]
+
+
 def test_who_may_view_nothing_of_it_gets_no_dashboard_and_no_summary(login: Callable[..., Client]) -> None:
     somebody = login(view=False)
     assert somebody.get(DASHBOARD).status_code == 404
@@ -281,6 +290,19 @@ def test_any_template_may_place_the_summary(boss: Client) -> None:
     request.user = boss.get(DASHBOARD).context["user"]
     drawn = Template("{% load scheduler_console %}{% console_summary %}").render(Context({"request": request}))
     assert "sched-tiles" in drawn
+
+
+def test_tables_that_are_not_there_leave_the_index_to_the_other_apps(
+    boss: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any, **more: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM no_such_table")
+
+    monkeypatch.setattr("scheduler.overview.alive", fail)
+    page = boss.get("/admin/")
+    assert page.status_code == 200 and "python manage.py migrate" in text_of(page)
+    assert "Recent actions" in text_of(page)
 
 
 def test_a_refresh_that_brings_nothing_new_is_answered_with_304(boss: Client) -> None:
@@ -323,3 +345,23 @@ def test_a_cache_that_is_away_costs_nothing_but_time(boss: Client, monkeypatch: 
     monkeypatch.setattr("scheduler.admin.caching.cache", type("Away", (), {"get": fail, "set": fail})())
     no_worker()
     assert banners(boss.get(DASHBOARD))[0][1] == "celery -A project worker -Q long"
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="asks PostgreSQL for its plans")
+@pytest.mark.parametrize("page", [DASHBOARD, PROCESSES, "/admin/"])
+def test_no_query_walks_through_the_runs(boss: Client, page: str) -> None:
+    all_is_well()
+    make_run("a", State.RUNNING)
+    make_run("a", State.FAILURE)
+    with CaptureQueriesContext(connection) as queries:
+        boss.get(page)
+    of_runs = [query["sql"] for query in queries if 'FROM "scheduler_taskrun"' in query["sql"]]
+    assert len(of_runs) >= 2
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        for sql in of_runs:
+            cursor.execute(f"EXPLAIN {sql}")
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+            assert "Seq Scan on scheduler_taskrun" not in plan, plan
+            is_bounded = re.search(r"scheduler_run_(live|outbox|failed)|taskrun_pkey|Limit", plan)
+            assert is_bounded, plan

@@ -133,8 +133,10 @@ def test_what_is_left_out_is_said(boss: Client, monkeypatch: pytest.MonkeyPatch)
     assert "1 job fires so often, by a combined schedule, that not all its firings are counted." in text
 
 
-def test_an_empty_page_says_what_to_do(boss: Client) -> None:
-    assert "manage.py jobs add" in text_of(boss.get(UPCOMING))
+def test_an_empty_page_says_what_to_do(login: Callable[..., Client]) -> None:
+    of_viewer, of_editor = login().get(UPCOMING), login("add_scheduledtask").get(UPCOMING)
+    assert "manage.py jobs add" in text_of(of_viewer) and "Add job" not in text_of(of_viewer)
+    assert '/scheduledtask/add/">Add job</a>' in of_editor.content.decode()
 
 
 def test_counts_are_remembered_for_each_choice(boss: Client) -> None:

@@ -78,7 +78,8 @@ def test_a_queue_that_jobs_use_and_nobody_listens_on_comes_first_with_its_comman
 
 def test_without_anything_it_says_how_to_start(boss: Client) -> None:
     text = text_of(boss.get(PROCESSES))
-    assert "manage.py runscheduler" in text and "Nothing waits, and no worker listens." in text
+    assert "manage.py runscheduler" in text and "celery -A project worker" in text
+    assert "Nothing waits, and no worker listens." in text
 
 
 def test_counts_of_runs_are_for_those_who_may_see_runs(login: Callable[..., Client]) -> None:
