@@ -13,6 +13,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -113,19 +114,19 @@ class JobActions(ConsoleAdmin[ScheduledTask]):
         return None
 
     def _fitting_and_permitted(self, request: HttpRequest, queryset: QuerySet[ScheduledTask], action: str) -> list[str]:
-        """Return the ids of those to which an action does something, and whose task the user may use; say why none."""
+        """Return the ids of the jobs to which an action does something and whose task the user may use; name others."""
         fitting = list(queryset.filter(_fitting(action)).order_by("pk").values_list("pk", "task"))
         permitted = {task: may_use(request.user, task) for task in {task for _, task in fitting}}
-        ids = [key for key, task in fitting if permitted[task]]
         if not fitting:
             text = _("Of the jobs that were chosen, there is none to do that to.")
             self.message_user(request, text, messages.WARNING)
-        elif not ids:
+        for key, task in [(key, task) for key, task in fitting if not permitted[task]][:NAMED]:
             try:
-                check_permitted(request.user, fitting[0][1])
+                check_permitted(request.user, task)
             except SchedulerError as error:
-                self.message_user(request, harmless(error), messages.ERROR)
-        return ids
+                told = format_html("<strong>{}</strong>: {}", harmless(key), harmless(error))
+                self.message_user(request, told, messages.ERROR)
+        return [key for key, task in fitting if permitted[task]]
 
     def _at_once(self, request: HttpRequest, jobs: QuerySet[ScheduledTask], action: str) -> HttpResponse | None:
         by, token = asked_by(request), request.POST.get("token") or new_token()

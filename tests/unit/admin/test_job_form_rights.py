@@ -106,6 +106,9 @@ def test_the_permission_of_a_task_counts_for_each_action_too(
     for action in ("run_now", "pause", "resume", "remove"):
         data = {"action": action, "_selected_action": ["hello", "free"], "index": 0, "confirmed": "yes"}
         told = messages_of(operator.post(JOBS, data, follow=True))
+        if action == "resume":
+            assert told == ["Resumed 1 job."]  # nobody paused the other
+            continue
         assert "hello" in told[0] and "is for people with the permission scheduler.cancel_run" in told[0], told
     assert state_of(get_job("hello")) == "scheduled" and state_of(get_job("free")) == "removed"
     assert [run.job_id for run in TaskRun.objects.all()] == ["free"]
