@@ -98,7 +98,7 @@ def test_an_answer_that_is_swallowed_leaves_nothing_undone_or_done_twice(site: S
         b"COMMIT",
         b"UPDATE scheduler_taskrun SET state",
         b'UPDATE "scheduler_taskrun"',
-        b'INSERT INTO "scheduler_taskrun"',
+        b"INSERT INTO scheduler_taskrun",
     ]
     start(site, lasting=count * 2.5)
     assert site.database is not None
