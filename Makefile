@@ -9,7 +9,7 @@ DATABASE_TESTS ?= tests/unit tests/integration
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-sqlite test-postgres lint test-faults test-faults-short test-compose bench screenshots lock
+.PHONY: help install run test test-sqlite test-postgres lint test-faults test-faults-short test-compose bench bench-full charts peers screenshots lock
 
 help:
 	@echo "make install        the environment in $(VENV), from the lock"
@@ -19,7 +19,8 @@ help:
 	@echo "make test-faults    tests that kill and stop processes and servers"
 	@echo "make test-faults-short  a few minutes of them, as CI does"
 	@echo "make test-compose   the stack of docker-compose.yml, built, started, hurt and watched"
-	@echo "make bench          the measurements in benchmarks/"
+	@echo "make bench          the measurements in benchmarks/, beside the peers (make bench-full: hours)"
+	@echo "make charts         draws what was measured into docs/"
 	@echo "make screenshots    the pictures in docs/"
 	@echo "make lock           the newest versions that pyproject.toml allows"
 
@@ -73,8 +74,22 @@ test-faults-short: $(STAMP)
 test-compose: $(STAMP)
 	@$(BIN)/python tests/compose/run.py
 
-bench: $(STAMP)
+bench: $(STAMP) peers
 	@$(BIN)/python -m benchmarks
+
+bench-full: $(STAMP) peers
+	@$(BIN)/python -m benchmarks --full
+
+charts: $(STAMP)
+	@$(BIN)/python -m benchmarks.charts
+
+# What Tickwork is measured against, in an environment of its own.
+peers: .venv-peers/.installed
+
+.venv-peers/.installed: $(STAMP) benchmarks/requirements-peers.lock
+	$(BIN)/python -m venv --clear .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/requirements-peers.lock
+	@touch $@
 
 screenshots: $(STAMP)
 	@$(BIN)/python -m docs.screenshots
@@ -86,3 +101,5 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --extra project --universal --pyt
 lock:
 	$(COMPILE) -o project/requirements.lock
 	$(COMPILE) --group dev -c project/requirements.lock -o project/requirements-dev.lock
+	$(BIN)/uv pip compile benchmarks/requirements-peers.in --universal --python-version 3.11 --generate-hashes \
+		--quiet --upgrade --custom-compile-command "make lock" -o benchmarks/requirements-peers.lock

@@ -15,15 +15,15 @@ from benchmarks.charts import FOUND
 from benchmarks.measuring import read
 
 DAY = 86_400
-ROW_BYTES = 1_700
-"""A run with its execution row and the entries of both in all indexes, measured: see docs/capacity.md."""
+RUN_BYTES = 1_000
+"""A run with its execution row and all their index entries, where `history` has not measured it."""
 MIX = {
     "minutely": 0.01,
     "five-minutely": 0.09,
     "hourly": 0.3,
-    "hourly, spread": 0.2,
+    "hourly-spread": 0.2,
     "midnight": 0.2,
-    "daily, spread": 0.2,
+    "daily-spread": 0.2,
 }
 """Shares of the jobs; what is not spread is due in the same second."""
 
@@ -38,6 +38,8 @@ class Costs:
     """What each doubling of the schedulers multiplies that by; the database is shared."""
     tasks_per_second: float
     """A worker with two processes, on tasks that do nothing."""
+    run_bytes: float
+    """A run in the database, with its execution row and their entries in all indexes."""
 
 
 @dataclass
@@ -55,7 +57,7 @@ class Day:
 def due_in(second: int, jobs: int, mix: dict[str, float]) -> float:
     """Return how many firings are due in a second of the day."""
     counts = {name: jobs * share for name, share in mix.items()}
-    due = counts.get("hourly, spread", 0) / 3600 + counts.get("daily, spread", 0) / DAY
+    due = counts.get("hourly-spread", 0) / 3600 + counts.get("daily-spread", 0) / DAY
     for name, every in (("minutely", 60), ("five-minutely", 300), ("hourly", 3600), ("midnight", DAY)):
         due += counts.get(name, 0) if second % every == 0 else 0
     return due
@@ -74,9 +76,9 @@ def simulate(jobs: int, mix: dict[str, float], sending: float, working: float) -
         day.firings += due
         unsent += due
         day.latest_sent = max(day.latest_sent, round(unsent / sending))
+        day.latest_started = max(day.latest_started, round(max(unsent / sending, (unsent + unstarted) / working)))
         sent = min(unsent, sending)
         unsent, unstarted = unsent - sent, unstarted + sent
-        day.latest_started = max(day.latest_started, round(unsent / sending + unstarted / working))
         unstarted -= min(unstarted, working)
     day.busiest = {"unsent at midnight": round(unsent), "unstarted at midnight": round(unstarted)}
     return day
@@ -90,7 +92,10 @@ def measured(folder: Path = FOUND) -> Costs:
     if (folder / "scale_out.json").exists():
         each = [_median(m["seconds"]) for m in read(folder / "scale_out.json").systems.values()]
         gain = max(1.0, min(one / two for one, two in pairwise(each)))
-    return Costs(burst.size["jobs"] / seconds, gain, _median(tracking.systems["Tickwork"]["per_second"]))
+    size = float(RUN_BYTES)
+    if (folder / "history.json").exists():
+        size = _median(read(folder / "history.json").systems["pruning"]["bytes_of_a_run"])
+    return Costs(burst.size["jobs"] / seconds, gain, _median(tracking.systems["Tickwork"]["per_second"]), size)
 
 
 def _median(values: list[float]) -> float:
@@ -125,7 +130,7 @@ def main() -> None:
     print(f"sent late by at most         {day.latest_sent:,} s")
     print(f"started late by at most      {day.latest_started:,} s")
     print(f"runs kept for {options.days:g} days        {day.firings * options.days:,.0f}")
-    print(f"their size in the database   {day.firings * options.days * ROW_BYTES / 1e9:,.1f} GB")
+    print(f"their size in the database   {day.firings * options.days * costs.run_bytes / 1e9:,.1f} GB")
     for name, count in day.busiest.items():
         print(f"{name:<28} {count:,}" + ("   it never catches up" if count > day.firings / 100 else ""))
 

@@ -1,4 +1,4 @@
-"""Draws a benchmark's chart as SVG, from its JSON alone: `python -m benchmarks.charts` draws all for the docs."""
+"""Draws benchmarks' charts as SVG and writes docs/figures.md, from their JSON alone: `make charts`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import statistics
 from html import escape
 from pathlib import Path
 
-from benchmarks.measuring import Bars, read
+from benchmarks.measuring import Bars, Found, Judged, read
 
 FOUND = Path("var/benchmarks")
 DRAWN = Path("docs/images/benchmarks")
@@ -65,10 +65,52 @@ def _row(top: float, label: str, values: list[float], unit: str, reach: tuple[fl
     ]
 
 
+def page(every: list[Found]) -> str:
+    """Return the page of figures: what is required and what was measured, with what the machine did besides."""
+    lines = [
+        "# Figures", "",
+        "Written by `make charts` from what was measured; [Performance](performance.md) says how to read it.",
+        "",
+        "| benchmark | figure | required | aim | median | spread | |",
+        "|---|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for found in every:
+        for each in found.judged:
+            spread = f"{min(each.values):.3g}–{max(each.values):.3g}"
+            bars = [sign(each, bar) for bar in (each.required, each.aim)]
+            verdict = "" if each.required is None else "holds" if each.reaches(each.required) else "**misses**"
+            lines.append(
+                f"| {found.benchmark} | {each.what} | {bars[0]} | {bars[1]} | {each.median:.3g} {each.unit}"
+                f" | {spread} | {verdict} |"
+            )
+    for found in every:
+        size = ", ".join(f"{key} {value}" for key, value in found.size.items())
+        load = f"{found.machine['load_before']:.1f} before, {found.machine['load'][0]:.1f} after"
+        lines += ["", f"## {found.benchmark}", "", f"{found.title}. {size}. {found.at}; load of the machine: {load}."]
+        lines += ["", f"![{found.chart.title}](images/benchmarks/{found.benchmark}.svg)"]
+        lines += ["", "| | " + " | ".join(_measures(found)) + " |", "|---" * (len(_measures(found)) + 1) + "|"]
+        for name, measures in found.systems.items():
+            cells = [f"{statistics.median(measures[key]):.4g}" if key in measures else "" for key in _measures(found)]
+            lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, ""])
+
+
+def sign(judged: Judged, bar: float | None) -> str:
+    """Return a bar with its direction."""
+    return "" if bar is None else f"{'≥' if judged.better == 'more' else '≤'} {bar:g} {judged.unit}".strip()
+
+
+def _measures(found: Found) -> list[str]:
+    return list(dict.fromkeys(key for measures in found.systems.values() for key in measures))
+
+
 def main() -> None:
+    """Draw every chart and write the page."""
     DRAWN.mkdir(parents=True, exist_ok=True)
-    for path in sorted(FOUND.glob("*.json")):
-        (DRAWN / f"{path.stem}.svg").write_text(draw(read(path).chart))
+    every = [read(path) for path in sorted(FOUND.glob("*.json"))]
+    for found in every:
+        (DRAWN / f"{found.benchmark}.svg").write_text(draw(found.chart))
+    (DRAWN.parents[1] / "figures.md").write_text(page(every))
 
 
 if __name__ == "__main__":

@@ -77,7 +77,14 @@ def prune(where: Where, runs: int) -> Measures:
 
     empty(where)
     fill(runs)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_total_relation_size('{RUNS}') + pg_total_relation_size('{EXECUTIONS}')")
+        size = cursor.fetchone()[0]
     before, started = TaskRun.objects.count(), time.monotonic()
     call_command("prune", days=30, verbosity=0)
     seconds = time.monotonic() - started
-    return {"seconds": seconds, "deleted_per_second": (before - TaskRun.objects.count()) / seconds}
+    return {
+        "seconds": seconds,
+        "deleted_per_second": (before - TaskRun.objects.count()) / seconds,
+        "bytes_of_a_run": size / runs,
+    }
