@@ -13,13 +13,11 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from .. import bulk
 from ..allowed import check_permitted, may_use
-from ..exceptions import SchedulerError
 from ..jobs import pause_job, remove_job, resume_job, run_job
 from ..models import BulkAction, ScheduledTask, TaskRun
 from .base import ConsoleAdmin, asked_by
@@ -99,34 +97,34 @@ class JobActions(ConsoleAdmin[ScheduledTask]):
         chosen = queryset.count()
         if chosen == 1 and action != "remove":
             return self._at_once(request, queryset, action)
-        ids = self._fitting_and_permitted(request, queryset, action)
+        ids = self._fitting(request, queryset, action)
         if not ids:
+            text = _("Of the jobs that were chosen, there is none to do that to.")
+            self.message_user(request, text, messages.WARNING)
             return None
         if request.POST.get("confirmed") != "yes" or request.POST.get("count", str(len(ids))) != str(len(ids)):
             return self._ask(request, action, ids, left_alone=chosen - len(ids))
         if len(ids) <= AT_ONCE:
             return self._at_once(request, self.get_queryset(request).filter(pk__in=ids).order_by("pk"), action)
-        started = bulk.start(IN_BULK.get(action, action), ids, by=asked_by(request), user_id=str(request.user.pk))
+        once = id_of(request.POST.get("token") or new_token(), action)
+        by, user_id = asked_by(request), str(request.user.pk)
+        started = bulk.start(IN_BULK.get(action, action), ids, by=by, user_id=user_id, bulk_id=once)
         text = ngettext("Begun, with %d job.", "Begun, with %d jobs.", len(ids)) % len(ids)
         self.message_user(request, text, messages.SUCCESS)
         if self.may_view(request, BulkAction):
             return HttpResponseRedirect(self.url_of(started.pk, of=BulkAction))
         return None
 
-    def _fitting_and_permitted(self, request: HttpRequest, queryset: QuerySet[ScheduledTask], action: str) -> list[str]:
-        """Return the ids of the jobs to which an action does something and whose task the user may use; name others."""
-        fitting = list(queryset.filter(_fitting(action)).order_by("pk").values_list("pk", "task"))
-        permitted = {task: may_use(request.user, task) for task in {task for _, task in fitting}}
-        if not fitting:
-            text = _("Of the jobs that were chosen, there is none to do that to.")
-            self.message_user(request, text, messages.WARNING)
-        for key, task in [(key, task) for key, task in fitting if not permitted[task]][:NAMED]:
-            try:
-                check_permitted(request.user, task)
-            except SchedulerError as error:
-                told = format_html("<strong>{}</strong>: {}", harmless(key), harmless(error))
-                self.message_user(request, told, messages.ERROR)
-        return [key for key, task in fitting if permitted[task]]
+    def _fitting(self, request: HttpRequest, queryset: QuerySet[ScheduledTask], action: str) -> list[str]:
+        """Return the ids of those to which an action does something; of very many, those whose task the user may use.
+
+        Of few, each that is refused is told.
+        """
+        fitting = list(queryset.filter(_condition(action)).order_by("pk").values_list("pk", "task"))
+        if len(fitting) > AT_ONCE:
+            permitted = {task: may_use(request.user, task) for task in {task for _, task in fitting}}
+            fitting = [(key, task) for key, task in fitting if permitted[task]]
+        return [key for key, _ in fitting]
 
     def _at_once(self, request: HttpRequest, jobs: QuerySet[ScheduledTask], action: str) -> HttpResponse | None:
         by, token = asked_by(request), request.POST.get("token") or new_token()
@@ -169,7 +167,7 @@ class JobActions(ConsoleAdmin[ScheduledTask]):
         return TemplateResponse(request, "admin/scheduler/scheduledtask/confirm.html", context)
 
 
-def _fitting(action: str) -> Q:
+def _condition(action: str) -> Q:
     """Return the condition for jobs to which an action does something."""
     fits = Q(pk__in=[])
     for state, actions in FITTING_ACTIONS.items():

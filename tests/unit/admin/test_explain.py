@@ -43,8 +43,12 @@ PAGES = [
                                  *(f"?state={state}" for state in ("scheduled", "paused", "finished", "removed")))),
     *(f"{JOBS}{{{job}}}/change/?tab={tab}" for job in ("busy", "job")
       for tab in ("overview", "runs", "timeline", "upcoming", "durations", "calendar")),
+    JOBS + "upcoming/",
+    JOBS + "{job}/edit/",
+    JOBS + "{job}/run/",
     RUNS,
     RUNS + "{run}/change/",
+    "/admin/scheduler/bulkaction/",
     PROCESSES,
 ]  # fmt: skip
 

@@ -121,6 +121,14 @@ def test_more_than_a_hundred_jobs_are_left_to_the_engine(boss: Client, monkeypat
     assert messages_of(answer) == [f"Begun, with {AT_ONCE + 1} jobs."] and set(states().values()) == {"scheduled"}
 
 
+def test_a_confirmation_that_is_sent_twice_begins_one_bulk_action(boss: Client) -> None:
+    for number in range(AT_ONCE + 1):
+        make_job(f"x-{number:03d}")
+    for _ in range(2):
+        do(boss, "run_now", select_across="1", count=str(AT_ONCE + 1), token="the same")
+    assert BulkAction.objects.count() == 1
+
+
 def test_where_nothing_fits_nothing_is_asked_or_done(boss: Client) -> None:
     make_job("a")
     make_job("b")

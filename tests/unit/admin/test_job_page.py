@@ -145,7 +145,7 @@ def test_a_part_takes_as_many_queries_for_60_runs_as_for_one(boss: Client, part:
 def test_who_may_not_see_arguments_is_told_so(login: Callable[..., Client]) -> None:
     make_job("a", kwargs={"to": "ada@x"})
     text = text_of(login().get(PAGE))
-    assert "ada@x" not in text and "shown to those who may see them" in text
+    assert "ada@x" not in text and "Arguments are for people who may view arguments." in text
 
 
 def test_a_job_that_does_not_fire_says_why(boss: Client) -> None:
