@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connections
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from scheduler.groups import OPERATOR, VIEWER
@@ -95,6 +96,7 @@ def browser(chromium: str, address: str) -> Iterator[Browser]:
             executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
         )
         yield found
+        connections.close_all()  # those of the time with an event loop, which nobody finds any more afterwards
         found.close()
 
 
