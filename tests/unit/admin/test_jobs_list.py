@@ -174,7 +174,9 @@ def test_a_refresh_does_not_ask_for_the_choices_of_filters_that_it_does_not_show
     make_job("a", tags=["x"])
     with CaptureQueriesContext(connection) as captured:
         response = boss.get(JOBS + "?tag=x&task=tests.app.tasks.add", headers={"X-Scheduler-Refresh": "yes"})
-    assert ids(response) == ["a"] and not [query for query in captured if "DISTINCT" in query["sql"]]
+    assert ids(response) == ["a"] and not [
+        query for query in captured if "DISTINCT" in query["sql"] or "RECURSIVE" in query["sql"]
+    ]
 
 
 def test_a_job_that_is_overdue_is_called_late(boss: Client) -> None:
