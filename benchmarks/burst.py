@@ -85,20 +85,20 @@ def tickwork(
 
 def stock(where: Where, jobs: int) -> Measures:
     """Stock django-apscheduler, whose job function calls `.delay()` from its thread pool."""
-    due = _filled(where, "stock", jobs, per_second=150)
+    due = _filled(where, "stock", jobs, per_second=60)
     return _peer(where, jobs, due, "Scheduler started", "-m", "benchmarks.peers.stock")
 
 
 def beat(where: Where, jobs: int) -> Measures:
     """celery beat with django-celery-beat."""
-    due = _filled(where, "beat", jobs, per_second=1500)
+    due = _filled(where, "beat", jobs, per_second=150)
     scheduler = "django_celery_beat.schedulers:DatabaseScheduler"
     return _peer(where, jobs, due, "maxinterval ->", *_beat("-S", scheduler))
 
 
 def redbeat(where: Where, jobs: int) -> Measures:
     """celery beat with celery-redbeat, which records no runs."""
-    due = _filled(where, "redbeat", jobs, per_second=600)
+    due = _filled(where, "redbeat", jobs, per_second=150)
     return _peer(where, jobs, due, "maxinterval ->", *_beat("-S", "redbeat.RedBeatScheduler"))
 
 
