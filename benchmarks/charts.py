@@ -78,7 +78,7 @@ def page(every: list[Found]) -> str:
         for each in found.judged:
             spread = f"{min(each.values):.3g}–{max(each.values):.3g}"
             bars = [sign(each, bar) for bar in (each.required, each.aim)]
-            verdict = "" if each.required is None else "holds" if each.reaches(each.required) else "**misses**"
+            verdict = "" if each.required is None else each.verdict.replace("MISSES", "**misses**")
             lines.append(
                 f"| {found.benchmark} | {each.what} | {bars[0]} | {bars[1]} | {each.median:.3g} {each.unit}"
                 f" | {spread} | {verdict} |"

@@ -33,10 +33,16 @@ class Judged:
         return statistics.median(self.values)
 
     def reaches(self, bar: float | None) -> bool:
-        """Whether the median is as good as `bar`; no bar is always reached."""
-        if bar is None:
-            return True
-        return self.median >= bar if self.better == "more" else self.median <= bar
+        """Whether every round is as good as `bar`; no bar is always reached."""
+        return bar is None or all(value >= bar if self.better == "more" else value <= bar for value in self.values)
+
+    @property
+    def verdict(self) -> str:
+        """In a word: what holds in some rounds only was measured on a machine that others used, or is near its bar."""
+        if self.required is None or self.reaches(self.required):
+            return "holds"
+        median = Judged(self.what, [self.median], better=self.better)
+        return "unclear" if median.reaches(self.required) else "MISSES"
 
 
 @dataclass
@@ -114,8 +120,9 @@ def show(found: Found) -> str:
     for each in found.judged:
         bars = [f"required {each.required:g}"] if each.required is not None else []
         bars += [f"aim {each.aim:g}"] if each.aim is not None else []
-        verdict = "holds" if each.reaches(each.required) else "MISSES"
-        lines.append(f"  {verdict:<7} {each.what}: {_spread(each.values)} {each.unit} ({', '.join(bars) or 'no bar'})")
+        lines.append(
+            f"  {each.verdict:<7} {each.what}: {_spread(each.values)} {each.unit} ({', '.join(bars) or 'no bar'})"
+        )
     return "\n".join([*lines, *(f"  {note}" for note in found.notes)])
 
 

@@ -20,13 +20,23 @@ def found(**fields: object) -> Found:
 
 
 @pytest.mark.parametrize(
-    ("better", "required", "holds"),
-    [("more", 10.0, True), ("more", 12.5, False), ("less", 12.5, True), ("less", 9, False)],
+    ("better", "required", "verdict"),
+    [
+        ("more", 1.0, "holds"),
+        ("more", 9.0, "unclear"),
+        ("more", 12.5, "MISSES"),
+        ("less", 99.0, "holds"),
+        ("less", 12.5, "unclear"),
+        ("less", 9.0, "MISSES"),
+        ("more", None, "holds"),
+    ],
 )
-def test_a_figure_holds_on_the_right_side_of_its_bar(better: str, required: float, holds: bool) -> None:
+def test_a_figure_holds_where_every_round_is_on_the_right_side_of_its_bar(
+    better: str, required: float | None, verdict: str
+) -> None:
     judged = Judged("it", [1.0, 10.0, 99.0], required, better=better)  # type: ignore[arg-type]
-    assert judged.reaches(required) is holds
-    assert ("MISSES" in measuring.show(found(judged=[judged]))) is not holds
+    assert judged.verdict == verdict
+    assert f"{verdict:<7} it" in measuring.show(found(judged=[judged]))
 
 
 def test_rounds_alternate_between_the_systems(capsys: pytest.CaptureFixture[str]) -> None:
