@@ -13,7 +13,7 @@ from django.db import connection
 
 from scheduler import add_job, clock, reach, runs
 from scheduler.arguments import KnownTasks
-from scheduler.db import own_connection
+from scheduler.db import close_own_connection, own_connection
 from scheduler.engine import recovery
 from scheduler.engine.passes import plan_due
 from scheduler.jobs import get_job
@@ -107,6 +107,7 @@ def test_a_job_that_replaces_a_run_whose_row_is_held_stays_due_and_holds_up_no_o
 @pytest.mark.usefixtures("postgres")
 def test_the_server_ends_a_transaction_of_ours_that_has_fallen_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reach, "IDLE_SECONDS", 0.2)
+    close_own_connection()  # of an earlier test, whose limits are set
     run = make_run("a", State.RUNNING)
     ours = own_connection()
     with reach.limited(ours), ours.cursor() as cursor:
@@ -127,6 +128,7 @@ def test_the_server_ends_a_transaction_of_ours_that_has_fallen_silent(monkeypatc
 @pytest.mark.usefixtures("postgres")
 def test_a_statement_of_ours_gives_up_waiting_for_a_lock_on_the_server_too(stranger: psycopg.Connection) -> None:
     hold(stranger, make_run("a", State.RUNNING))
+    close_own_connection()
     ours = own_connection()
     try:
         with reach.limited(ours, 1.0), pytest.raises(Exception, match="lock timeout"), ours.cursor() as cursor:

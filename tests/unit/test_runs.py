@@ -265,7 +265,7 @@ def test_what_is_due_for_the_broker_is_taken_by_one_scheduler(job: ScheduledTask
     insert(job, state=State.RUNNING, publish_at=now - timedelta(seconds=1))
     assert [run.id for run in runs.take_unpublished(now, 10)] == [due.id, retry.id]
     assert runs.take_unpublished(now, 10) == []
-    assert [run.id for run in runs.take_unpublished(now + timedelta(seconds=3), 10)] == [due.id, retry.id]
+    assert {run.id for run in runs.take_unpublished(now + timedelta(seconds=3), 10)} == {due.id, retry.id}
 
 
 def test_a_lost_message_is_planned_again_unless_it_is_young(job: ScheduledTask) -> None:

@@ -31,7 +31,7 @@ pytestmark = [
 ]
 
 JOB_COUNT, RUN_COUNT = 1_500, 60_000
-MOST_ROWS, MOST_ENTRIES = 2_000, RUN_COUNT // 10
+MOST_ROWS, MOST_ENTRIES = 3_000, RUN_COUNT // 10
 """Rows of runs, and entries of their indexes alone, that one step of a plan may look at. A job may have more rows."""
 BIG = (TaskRun._meta.db_table, DjangoJobExecution._meta.db_table)
 
