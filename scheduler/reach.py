@@ -62,10 +62,10 @@ class _Watchdog:
             with self.lock:
                 for watched in self.watched:
                     if time.monotonic() > watched.deadline:
-                        _cut(watched.connection)
+                        cut(watched.connection)
 
 
-def _cut(connection: BaseDatabaseWrapper) -> None:
+def cut(connection: BaseDatabaseWrapper) -> None:
     """Shut a connection's socket, under the thread that waits for it, which gets an error then."""
     try:
         descriptor = os.dup(connection.connection.fileno())

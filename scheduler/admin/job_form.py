@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from .. import jobs, options
 from ..allowed import check_permitted
-from ..exceptions import DuplicateJob, InvalidInput, SchedulerError
+from ..exceptions import DuplicateJob, InvalidInput, JobNotFound, SchedulerError
 from ..models import ScheduledTask
 from ..triggers import alike
 from .argument_fields import ArgumentForm
@@ -173,7 +173,7 @@ class JobForm(PolicyFields):
             return jobs.modify_job(self.job.id, by=by, unchanged_since=unchanged_since, **told)
         except DuplicateJob:
             self.add_error("id", _("Another job has this id. Choose another one."))
-        except jobs.JobNotFound:
+        except JobNotFound:
             raise
         except InvalidInput as error:
             self.place(error)

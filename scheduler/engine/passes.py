@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from django.db import transaction
 from django_apscheduler.models import DjangoJob
 
-from .. import conf, jobs, jobstore, runs, triggers
+from .. import conf, jobstore, runs, triggers
 from ..arguments import KnownTasks
 from ..db import OUTAGE, write_transaction
 from ..exceptions import PlanningError, SchedulerError
@@ -134,7 +134,7 @@ def _plan_rows(
         except SchedulerError as error:
             set_aside(row, job, str(error))
     for job_id in batch.replaced:
-        jobs.cancel_live(job_id, reason="Replaced by a newer run of its job")
+        runs.cancel_live(job_id, reason="Replaced by a newer run of its job")
     inserted = runs.insert(batch.runs)
     jobstore.advance(batch.moves)
     planned.new += [run for run in inserted if run.state == State.PENDING and not run.waiting]

@@ -29,6 +29,7 @@ from ..jobstore import TickworkJobStore
 from . import service
 from .calls import JobCalls
 from .line import release_waiting
+from .listening import Listener
 from .outbox import Outbox
 from .passes import Planned, plan_due
 from .planning import Action
@@ -59,6 +60,7 @@ class TickworkScheduler(JobCalls):
     _outbox: Outbox | None = None
     _service: service.Service | None = None
     _upkeep: Upkeep | None = None
+    _listener: Listener | None = None
 
     def _create_default_jobstore(self) -> TickworkJobStore:
         return TickworkJobStore()
@@ -74,10 +76,14 @@ class TickworkScheduler(JobCalls):
         self._service = service.Service()
         self._upkeep = Upkeep(self._outbox.put)
         self._upkeep.start()
+        self._listener = Listener(self.wakeup)
+        self._listener.start()
 
     def _finish(self) -> None:
         """Publish what is committed, say farewell and leave; nothing is planned any more."""
         outbox, self._outbox = self._outbox, None
+        if self._listener is not None:
+            self._listener.stop()
         if self._upkeep is not None:
             self._upkeep.stop()
         if outbox is not None:

@@ -10,7 +10,7 @@ from .attempts import Claim, claim, claimed_before, report_progress
 from .births import firing_id, insert, new_run
 from .endings import Outcome, end, finish, lose
 from .logs import Piece, log_end, read_log, whole_log
-from .people import cancel, get, retry, terminate
+from .people import cancel, cancel_live, get, retry, terminate
 from .sending import mark_queued, refuse, republish, take_unpublished
 from .statements import NOT_STARTED, unheld
 
@@ -20,6 +20,7 @@ __all__ = [
     "Outcome",
     "Piece",
     "cancel",
+    "cancel_live",
     "claim",
     "claimed_before",
     "end",

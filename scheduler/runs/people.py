@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -10,7 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from .. import clock
 from ..exceptions import JobNotFound, NotAllowed, RunNotFound
-from ..models import State, TaskRun
+from ..models import LIVE, State, TaskRun
 from .endings import Outcome, end
 from .statements import NOT_STARTED
 
@@ -44,6 +45,13 @@ def cancel(run_id: str | uuid.UUID, *, by: str = "", reason: str = "") -> TaskRu
     if not run.is_live:
         raise NotAllowed(f"Run {run.id} can't be cancelled: it has ended already ({run.state}).")
     return run
+
+
+def cancel_live(job_id: str, *, reason: str) -> None:
+    """Cancel every live run of a job; those that have ended meanwhile are left alone."""
+    for run in TaskRun.objects.filter(job_id=job_id, state__in=LIVE):
+        with suppress(NotAllowed):
+            cancel(run.id, reason=reason)
 
 
 def terminate(run_id: str | uuid.UUID, *, by: str = "") -> TaskRun:
@@ -88,13 +96,13 @@ def retry(
     :raises NotAllowed: if the run has not ended, or its job is gone
     :raises InvalidInput: if the task is unknown by now, or doesn't take these arguments
     """
-    from .. import jobs  # which imports this module
+    from ..on_demand import run_job  # which imports this module
 
     run = get(run_id)
     if run.is_live:
         raise NotAllowed(f"Run {run.id} can't be retried: it has not ended ({run.state}).")
     try:
-        return jobs.run_job(
+        return run_job(
             run.job_id,
             args=run.args if args is None else args,
             kwargs=run.kwargs if kwargs is None else kwargs,

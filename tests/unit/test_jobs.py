@@ -291,12 +291,12 @@ def test_arguments_of_a_trigger_that_is_not_named_name_it(arguments: dict[str, A
 
 def test_an_add_and_a_change_of_the_schedule_log_warnings_once(caplog: pytest.LogCaptureFixture) -> None:
     add_job("tests.app.tasks.do_nothing", crontab="30 2 * * *", timezone="Europe/Berlin", id="night")
-    assert any("Job night: " in record.message for record in caplog.records if record.name == "scheduler.jobs")
+    assert any("Job night: " in record.message for record in caplog.records if record.name == "scheduler.schedules")
     caplog.clear()
     modify_job("night", queue="long")
     assert not caplog.records
     modify_job("night", crontab="40 2 * * *")
-    assert any("Job night: " in record.message for record in caplog.records if record.name == "scheduler.jobs")
+    assert any("Job night: " in record.message for record in caplog.records if record.name == "scheduler.schedules")
 
 
 def test_a_change_by_somebody_who_read_an_older_job_is_refused() -> None:

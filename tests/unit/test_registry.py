@@ -260,7 +260,7 @@ def test_a_schedule_that_warns_is_logged_once_when_it_is_new_or_changes(
         declare((say_time, "cron", {"hour": hour, "minute": 30, "timezone": "Europe/Berlin", "id": "report"}))
         caplog.clear()
         report = sync()
-        lines = [record.message for record in caplog.records if record.name == "scheduler.jobs"]
+        lines = [record.message for record in caplog.records if record.name == "scheduler.schedules"]
         assert lines == [f"Job {job_id}: {text}" for job_id, text in report.warnings]
         return lines
 
