@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import subprocess
@@ -16,12 +17,17 @@ from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
 from apscheduler.triggers.combining import AndTrigger, OrTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.test import Client
 from django_apscheduler.models import DjangoJob
 
 from scheduler import add_job, clock, jobs
+from scheduler.exceptions import InvalidInput
 from scheduler.jobstore import ENQUEUE
 from scheduler.models import ScheduledTask, State, TaskRun
 from tests.faults.site import WORK, Site
+from tests.unit.admin.job_forms import ADD, faults, opened, send
 from tests.waiting import wait_for
 
 
@@ -119,6 +125,59 @@ def test_poison_in_the_database_is_set_aside_and_nothing_else_suffers(site: Site
         assert told != "broken" or job.broken_reason
     late = [run for run in TaskRun.objects.filter(job_id__startswith="bystander") if run.queued_at is None]
     assert not late
+
+
+AT_THE_DOOR: dict[str, dict[str, Any]] = {
+    "zero": {"type": "interval", "seconds": 0},
+    "negative": {"type": "interval", "seconds": -5},
+    "never-agree": {"type": "and", "triggers": [{"type": "interval", "seconds": n} for n in (7, 11)]},
+    "week-53": {"type": "cron", "week": 53, "month": 6},
+    "no-such-day": {"type": "cron", "month": 2, "day": 30},
+    "beyond-the-calendar": {"type": "calendarinterval", "years": 9000, "start_date": "2020-01-01"},
+    "too-long": {"type": "interval", "days": 10**9},
+    "weekday-7": {"type": "cron", "day_of_week": "7"},
+    "over": {"type": "interval", "seconds": 5, "end_date": "2001-01-01T00:00:00"},
+    "or-of-poison": {"type": "or", "triggers": [{"type": "interval", "seconds": n} for n in (-1, 0)]},
+    "no-such-zone": {"type": "cron", "hour": 1, "timezone": "Mars/Base"},
+}
+
+
+def by_call(poison: dict[str, Any], kwargs: dict[str, Any]) -> str:
+    with pytest.raises(InvalidInput) as refused:
+        add_job(WORK, poison, kwargs=kwargs)
+    return str(refused.value)
+
+
+def by_command(poison: dict[str, Any], kwargs: dict[str, Any]) -> str:
+    asked = ["--task", WORK, "--trigger", json.dumps(poison), "--kwargs", json.dumps(kwargs)]
+    with pytest.raises(CommandError) as refused:
+        call_command("jobs", "add", "poison", *asked)
+    return str(refused.value)
+
+
+def by_form(poison: dict[str, Any], kwargs: dict[str, Any]) -> str:
+    browser = Client()
+    browser.force_login(User.objects.get_or_create(username="editor", is_staff=True, is_superuser=True)[0])
+    data = opened(browser, f"{ADD}?task={WORK}")
+    typed = {"arguments-as_json": "on", "arguments-kwargs_json": json.dumps(kwargs), "name": "poison"}
+    schedule = {"schedule-kind": "data", "schedule-trigger_json": json.dumps(poison)}
+    found = faults(send(browser, ADD, {**data, **typed, **schedule}))
+    assert all(field.startswith("schedule-") for field in found), found
+    return " ".join(message for messages in found.values() for message in messages)
+
+
+def test_poison_is_refused_at_every_door_and_nothing_else_suffers(site: Site) -> None:
+    site.start_workers(1, concurrency=2)
+    site.start_schedulers(2)
+    site.add_jobs(10, period=1.0, lasting=10.0, begin=2.0, prefix="bystander")
+    for name, poison in AT_THE_DOOR.items():
+        for door in (by_call, by_command, by_form):
+            assert door(poison, {"ledger": site.ledger}), f"{name} {door.__name__}: refused without a word"
+            site.report.faults += 1
+    assert DjangoJob.objects.count() == ScheduledTask.objects.count() == 10, "something of the poison was stored"
+    site.wait_for_the_end()
+    site.check()
+    assert not TaskRun.objects.filter(queued_at=None).exists()
 
 
 @pytest.mark.short
