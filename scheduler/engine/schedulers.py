@@ -68,6 +68,13 @@ class TickworkScheduler(JobCalls):
     def _create_default_executor(self) -> BaseExecutor:
         return _NoExecutor()
 
+    def _main_loop(self) -> None:
+        self._begin()
+        try:
+            super()._main_loop()  # of APScheduler's scheduler, mixed in below
+        finally:
+            self._finish()
+
     def _begin(self) -> None:
         self._known = KnownTasks()
         self._failures = 0
@@ -148,13 +155,6 @@ class TickworkScheduler(JobCalls):
 class BlockingScheduler(TickworkScheduler, blocking.BlockingScheduler):
     """APScheduler's BlockingScheduler: `start()` returns when the scheduler has been shut down."""
 
-    def _main_loop(self) -> None:
-        self._begin()
-        try:
-            super()._main_loop()
-        finally:
-            self._finish()
-
     def stop_soon(self) -> None:
         """End the loop after the pass that is under way; safe to call from a signal handler."""
         self.state = STATE_STOPPED
@@ -164,10 +164,3 @@ class BlockingScheduler(TickworkScheduler, blocking.BlockingScheduler):
 
 class BackgroundScheduler(TickworkScheduler, background.BackgroundScheduler):
     """APScheduler's BackgroundScheduler: `start()` returns at once, a daemon thread does the passes."""
-
-    def _main_loop(self) -> None:
-        self._begin()
-        try:
-            super()._main_loop()
-        finally:
-            self._finish()
