@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import jobs, registry
+from . import jobs, registry, syncing
 from .db import write_transaction
 from .exceptions import InvalidInput
 from .models import ScheduledTask, Source
@@ -36,7 +36,7 @@ def overridden(job: ScheduledTask) -> dict[str, Any]:
 def _differs(job: ScheduledTask, name: str) -> bool:
     if name != "schedule":
         return bool(getattr(job, name) != _said(job)[name])
-    current = registry.stored_value(job, name)
+    current = syncing.stored_value(job, name)
     return current is not None and current != _said(job)["trigger"]  # one that can't be read, the sync writes anew
 
 
@@ -68,6 +68,6 @@ def revert(job_id: str, field: str, *, by: str = "", unchanged_since: Any = None
             told = {"trigger": said["schedule"]}
         job = jobs.modify_job(job_id, by=by, unchanged_since=unchanged_since, **told)
         if field == "schedule":
-            job.declared = {**_said(job), "trigger": registry.stored_value(job, "schedule")}
+            job.declared = {**_said(job), "trigger": syncing.stored_value(job, "schedule")}
             ScheduledTask.objects.filter(job_id=job_id).update(declared=job.declared)
     return job

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..health import Problem
-from ..registry import SyncReport
+from ..syncing import SyncReport
 
 
 def health_text(problems: Sequence[Problem]) -> str:

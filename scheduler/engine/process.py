@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from .. import reach, registry
+from .. import reach, syncing
 from ..db import OUTAGE, drop_connection
 from .schedulers import BlockingScheduler
 
@@ -46,7 +46,7 @@ def sync_when_possible(stopping: threading.Event) -> None:
     while not stopping.is_set():
         try:
             with reach.limited(connections[DEFAULT_DB_ALIAS]):
-                report = registry.sync()
+                report = syncing.sync()
             reach.over("sync")
         except Exception as error:
             if isinstance(error, OUTAGE) or reach.lacks_table(error):

@@ -7,7 +7,18 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission, User
 
-from scheduler import add_job, allowed, modify_job, pause_job, registry, remove_job, resume_job, run_job, scheduled_job
+from scheduler import (
+    add_job,
+    allowed,
+    modify_job,
+    pause_job,
+    registry,
+    remove_job,
+    resume_job,
+    run_job,
+    scheduled_job,
+    syncing,
+)
 from scheduler.exceptions import InvalidInput
 from scheduler.jobs import get_job, state_of
 from scheduler.models import TaskRun
@@ -61,7 +72,7 @@ def test_a_declaration_of_a_task_off_the_list_is_reported(settings: Any, monkeyp
     allow(settings, "tasks.*")
     monkeypatch.setattr(registry, "_declarations", [])
     scheduled_job("interval", minutes=5, id="declared")(add)
-    [(job_id, problem)] = registry.sync().refused
+    [(job_id, problem)] = syncing.sync().refused
     assert job_id == "declared" and "may not be scheduled" in problem
 
 

@@ -10,7 +10,7 @@ from scheduler import add_job, modify_job, remove_job
 from scheduler.exceptions import InvalidInput, JobNotFound, StaleJob
 from scheduler.jobs import get_job, restore_trigger
 from scheduler.overrides import declared, overridden, revert
-from scheduler.registry import sync
+from scheduler.syncing import sync
 from scheduler.triggers import describe, trigger_to_data
 from tests.app.tasks import add, nap
 

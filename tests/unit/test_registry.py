@@ -15,7 +15,7 @@ from scheduler.arguments import registered_tasks
 from scheduler.exceptions import InvalidInput
 from scheduler.jobs import get_job, restore_trigger, state_of
 from scheduler.models import ScheduledTask, Source
-from scheduler.registry import sync
+from scheduler.syncing import sync
 from scheduler.triggers import describe, trigger_to_data
 from tests.app.tasks import add, nap, say_time
 

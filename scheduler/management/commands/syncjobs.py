@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from scheduler import registry
+from scheduler import syncing
 from scheduler.cli.command import REFUSED, ToolCommand
 from scheduler.cli.report_text import sync_document, sync_text
 
@@ -22,7 +22,7 @@ class Command(ToolCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         plan, prune = options["plan"], options["prune"]
-        report = registry.sync(plan_only=plan, prune=prune)
+        report = syncing.sync(plan_only=plan, prune=prune)
         self.show(options, lambda: sync_document(report), lambda: sync_text(report, plan=plan, prune=prune))
         for module, message in report.unloaded:
             self.complain(f"{module}: could not be loaded: {message}")

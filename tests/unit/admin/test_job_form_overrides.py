@@ -9,7 +9,7 @@ from django.test import Client
 from scheduler import modify_job
 from scheduler.jobs import get_job, restore_trigger
 from scheduler.overrides import overridden
-from scheduler.registry import sync
+from scheduler.syncing import sync
 from scheduler.triggers import describe
 from tests.app.typed_tasks import greet
 from tests.unit.test_registry import Declare, declare
