@@ -10,11 +10,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from celery import signals
+from celery.concurrency.base import BasePool
 from celery.worker import state as worker_state
 
 from . import forking
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from ..processes import ThisProcess
 
 logger = logging.getLogger(__name__)
@@ -79,6 +82,7 @@ class _Heartbeat(threading.Thread):
         super().__init__(name="tickwork-heartbeat", daemon=True)
         self.this, self.consumer = this, consumer
         self._stopping = threading.Event()
+        self._beyond_reach: set[UUID] = set()
 
     def run(self) -> None:
         from django.db import connection
@@ -148,11 +152,25 @@ class _Heartbeat(threading.Thread):
         overdue = Q(cancel_requested_at__lt=clock.now() - timedelta(seconds=conf.get("CANCEL_GRACE")))
         at_once = Q(terminate_requested_at__isnull=False)
         doomed = TaskRun.objects.filter(overdue | at_once, process=self.this.id, state=State.RUNNING)
-        for run_id, pid in doomed.values_list("id", "pid"):
+        places = dict(doomed.values_list("id", "pid"))
+        if not _can_terminate(self.consumer.pool):
+            self._say_it_once(set(places))
+            return
+        for run_id, pid in places.items():
             for request in list(worker_state.active_requests):
                 if request.id == str(run_id) and request.worker_pid == pid:
                     logger.warning("Run %s is to end and did not stop by itself: terminating process %s", run_id, pid)
                     self._in_its_loop(_terminate, request, self.consumer.pool)
+
+    def _say_it_once(self, doomed: set[UUID]) -> None:
+        """Tell of each run that is to end and can't be ended from outside."""
+        for run_id in doomed - self._beyond_reach:
+            logger.warning(
+                "Run %s is to end and did not stop by itself. This worker's pool can't terminate a task (prefork"
+                " can): it goes on until its body ends, or the worker",
+                run_id,
+            )
+        self._beyond_reach = doomed
 
     def _in_its_loop(self, work: Callable[..., None], *args: Any) -> None:
         """Have the worker's event loop do it: its pool is not made for other threads, and would lose slots."""
@@ -161,6 +179,11 @@ class _Heartbeat(threading.Thread):
             work(*args)
         else:
             hub.call_soon(work, *args)
+
+
+def _can_terminate(pool: Any) -> bool:
+    """Tell whether a pool can end a task alone: one in a thread of the worker's own process can't be killed."""
+    return type(pool).terminate_job is not BasePool.terminate_job
 
 
 def _terminate(request: Any, pool: Any) -> None:
