@@ -364,7 +364,7 @@ class ServiceProcess(models.Model):
 
     class Meta:
         verbose_name = _("process")
-        verbose_name_plural = _("processes")
+        verbose_name_plural = _("workers and queues")
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"

@@ -51,7 +51,6 @@ class ListAdmin(_ModelAdmin[M]):
 
     class Media:
         css = {"all": ["scheduler/admin.css", "scheduler/charts.css"]}
-        js = ["scheduler/ticks.js", "scheduler/live.js"]
 
     def has_add_permission(self, request: HttpRequest, *unused: Any) -> bool:
         return False

@@ -29,17 +29,23 @@ def console_summary(context: Context) -> dict[str, Any]:
     """Draw what is alive, runs and waits in one row, and what is wrong: for the index of any admin site."""
     from ..admin.dashboard import index_summary
 
-    return index_summary(context["request"])
+    request = context["request"]
+    return {**index_summary(request), "request": request, "csp_nonce": context.get("csp_nonce")}
 
 
 @register.simple_tag(takes_context=True)
 def console_script(context: Context, name: str) -> SafeString:
-    """Return the script element of one of the app's files, with the page's nonce where it has one.
+    """Return the script element of one of the app's files, with the page's nonce where it has one."""
+    return format_html('<script src="{}"{} defer></script>', static(f"scheduler/{name}"), _nonce(context))
 
-    The nonce is that of Django 6's Content-Security-Policy, or django-csp's.
-    """
+
+@register.simple_tag(takes_context=True)
+def console_style(context: Context, name: str) -> SafeString:
+    """Return the link to one of the app's style sheets, with the page's nonce where it has one."""
+    return format_html('<link rel="stylesheet" href="{}"{}>', static(f"scheduler/{name}"), _nonce(context))
+
+
+def _nonce(context: Context) -> SafeString | str:
+    """Return the attribute for the nonce of Django 6's Content-Security-Policy, or of django-csp's."""
     nonce = context.get("csp_nonce") or getattr(context.get("request"), "csp_nonce", "")
-    source = static(f"scheduler/{name}")
-    if nonce:
-        return format_html('<script src="{}" nonce="{}" defer></script>', source, nonce)
-    return format_html('<script src="{}" defer></script>', source)
+    return format_html(' nonce="{}"', nonce) if nonce else ""

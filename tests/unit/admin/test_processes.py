@@ -38,3 +38,10 @@ def test_an_empty_list_says_what_to_do_next(boss: Client) -> None:
 def test_a_process_has_no_page_of_its_own(boss: Client) -> None:
     process = make_process("a")
     assert boss.get(f"{PROCESSES}{process.pk}/change/").status_code == 404
+
+
+def test_the_page_has_one_name_in_the_navigation_on_it_and_in_djangos_list_of_models(boss: Client) -> None:
+    assert "<h1>Workers and queues</h1>" in boss.get(PROCESSES).content.decode()
+    for page in ("/admin/", "/admin/scheduler/", PROCESSES):
+        text = text_of(boss.get(page))
+        assert "Workers and queues" in text and "Processes" not in text, page
