@@ -20,6 +20,8 @@ from tests.waiting import wait_for
 SECONDS = float(os.environ.get("FAULT_SOAK") or 1200 * SCALE)
 EVERY = 10.0
 SLOPE_BYTES_PER_MINUTE = 1_000_000
+RESUMES = 90.0
+"""Seconds in which runs succeed again after a fault; jobs fire on for so long after the last one."""
 WARM_UP = 60.0
 """Seconds in which caches fill; memory is watched after them."""
 
@@ -122,8 +124,8 @@ def test_a_random_fault_every_ten_seconds(site: Site) -> None:
     site.start_workers(2, concurrency=2)
     steady = site.start_schedulers(3)[-1]  # killed by nobody: its memory is watched
     faults = Faults(site)
-    site.add_jobs(10, period=1.0, seconds=0.02, lasting=SECONDS, begin=2.0, prefix="at-most-once")
-    site.add_jobs(5, period=1.0, seconds=0.02, lasting=SECONDS, begin=2.0, prefix="again", on_lost="retry")
+    site.add_jobs(10, period=1.0, seconds=0.02, lasting=SECONDS + RESUMES, begin=2.0, prefix="at-most-once")
+    site.add_jobs(5, period=1.0, seconds=0.02, lasting=SECONDS + RESUMES, begin=2.0, prefix="again", on_lost="retry")
     samples: list[tuple[float, float]] = []
     threads: list[int] = []
     sockets: list[int] = []
@@ -134,7 +136,7 @@ def test_a_random_fault_every_ten_seconds(site: Site) -> None:
         site.schedulers = [p for p in site.schedulers if p is not steady] + [steady]
         fault()
         site.report.faults += 1
-        site.wait_until_fired(within=90, count=10)
+        site.wait_until_fired(within=RESUMES, count=10)
         rss, thread_count, socket_count = memory([steady])[steady.pid]
         if now > WARM_UP:
             samples.append((now, rss))
@@ -143,7 +145,7 @@ def test_a_random_fault_every_ten_seconds(site: Site) -> None:
         rest = EVERY - (time.monotonic() - began - now)
         if rest > 0:
             time.sleep(rest)  # the pace of the faults
-    site.wait_for_the_end(timeout=180)
+    site.wait_for_the_end(timeout=RESUMES + 180)
     site.check(all_succeed=False)
     ended = TaskRun.objects.exclude(state=State.SUCCESS).count()
     grew = slope(samples) if len(samples) > 10 else 0.0
