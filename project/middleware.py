@@ -9,11 +9,13 @@ from django.http import HttpRequest, HttpResponse
 HEADER = "Content-Security-Policy"
 POLICY = "; ".join(
     [
-        "default-src 'self'",
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
         "img-src 'self' data:",
-        "object-src 'none'",
-        "base-uri 'self'",
+        "connect-src 'self'",
         "form-action 'self'",
+        "base-uri 'none'",
         "frame-ancestors 'none'",
     ]
 )

@@ -9,9 +9,10 @@ import json
 import os
 
 from project.settings import *  # noqa: F403
-from project.settings import CELERY_BROKER_TRANSPORT_OPTIONS, DATABASES, INSTALLED_APPS, LOGGING, SCHEDULER
+from project.settings import CELERY_BROKER_TRANSPORT_OPTIONS, DATABASES, INSTALLED_APPS, LOGGING, MIDDLEWARE, SCHEDULER
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.app"]
+MIDDLEWARE = ["tests.app.strict_policy.StrictPolicyMiddleware", *MIDDLEWARE]
 CELERY_IMPORTS = ["tests.app.fault_tasks", "tests.app.typed_tasks"]
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     **CELERY_BROKER_TRANSPORT_OPTIONS,

@@ -28,7 +28,9 @@ PEOPLE = {
     "viewer": VIEWER,
     "operator": OPERATOR,
     "editor": (*VIEWER, "view_arguments", "add_scheduledtask", "change_scheduledtask"),
-}
+    "boss": (*OPERATOR, *(f"{verb}_{model}" for verb in ("add", "change", "delete")
+                          for model in ("scheduledtask", "retentionrule"))),
+}  # fmt: skip
 
 Open = Callable[..., Page]
 

@@ -124,6 +124,6 @@ def test_the_front_page_leads_to_the_admin_under_a_strict_policy(client: Client)
     page = client.get("/admin/login/")
     assert page.status_code == 200
     policy = page.headers["Content-Security-Policy"]
-    assert "default-src 'self'" in policy
+    assert "default-src 'none'" in policy and "script-src 'self';" in policy
     assert "unsafe" not in policy
     assert page.headers["X-Frame-Options"] == "DENY"
