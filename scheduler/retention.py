@@ -1,19 +1,20 @@
 """How long ended runs and their logs are kept: the rules in force, and changing them; pages, commands and engine.
 
 `rules()` reads them, `set_rule()` and `drop_rule()` change one, `prune()` deletes all that is past them at once. The
-engine does the same in small steps (`engine/upkeep.py`); `sweep.py` has the steps.
+engine does the same in small steps (`engine/tidying.py`), and `last_sweep()` tells how far; `sweep.py` has the steps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from . import chores, clock, conf, sweep
 from .db import write_transaction
 from .exceptions import InvalidInput
-from .models import TERMINAL, RetentionRule
+from .models import TERMINAL, Chore, RetentionRule
 
 MOST_DAYS = 36_500
 MOST_RUNS = 100_000
@@ -37,11 +38,27 @@ class Rule:
     """Whether somebody has set it for this very state."""
 
 
+@dataclass(frozen=True)
+class Sweep:
+    """How far the engine is with deleting what is past the rules."""
+
+    ended_at: datetime | None
+    """When it was through all jobs; None while it is at it, and before it first was."""
+    deleted: int
+    """How many runs it has deleted in this turn."""
+    next_at: datetime | None
+    """When it goes on, or begins anew; None before it first began."""
+
+
+def by_settings() -> Rule:
+    """Return the rule that holds where nobody has set one."""
+    return Rule(conf.get("RETENTION_DAYS"), conf.get("RETENTION_RUNS"), conf.get("RETENTION_LOG_DAYS"), is_own=False)
+
+
 def rules() -> dict[str, Rule]:
     """Return the rule in force for each terminal state, and under "" the one for states without a rule of their own."""
     own = {row.state: Rule(row.days, row.keep, row.log_days, is_own=True) for row in RetentionRule.objects.all()}
-    settings = Rule(conf.get("RETENTION_DAYS"), conf.get("RETENTION_RUNS"), conf.get("RETENTION_LOG_DAYS"), False)
-    others = own.get(OTHERS, settings)
+    others = own.get(OTHERS, by_settings())
     return {OTHERS: others, **{str(state): own.get(state, replace(others, is_own=False)) for state in TERMINAL}}
 
 
@@ -76,6 +93,15 @@ def drop_rule(state: str) -> None:
     with write_transaction():
         RetentionRule.objects.filter(state=state).delete()
         chores.hurry(*CHORES)
+
+
+def last_sweep() -> Sweep:
+    """Return how far the engine is with runs, as the chore's row tells."""
+    chore = Chore.objects.filter(name=RUNS).first()
+    if chore is None:
+        return Sweep(None, 0, None)
+    ended = chore.place.get("ended")
+    return Sweep(datetime.fromisoformat(ended) if ended else None, chore.place.get("deleted", 0), chore.due_at)
 
 
 def _check_state(state: Any) -> None:

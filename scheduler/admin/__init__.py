@@ -10,14 +10,15 @@ from django.contrib import admin
 from django.db.models import Model
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
-from ..models import BulkAction, ScheduledTask, ServiceProcess, TaskRun
+from ..models import BulkAction, RetentionRule, ScheduledTask, ServiceProcess, TaskRun
 from . import dashboard
 from .bulk import BulkAdmin
 from .jobs import JobAdmin
 from .processes import ProcessAdmin
+from .retention import RetentionAdmin
 from .runs import RunAdmin
 
-__all__ = ["BulkAdmin", "JobAdmin", "ProcessAdmin", "RunAdmin"]
+__all__ = ["BulkAdmin", "JobAdmin", "ProcessAdmin", "RetentionAdmin", "RunAdmin"]
 
 
 def take_over(site: admin.AdminSite) -> None:
@@ -32,7 +33,8 @@ def take_over(site: admin.AdminSite) -> None:
         if site.is_registered(theirs):
             site.unregister(theirs)
     pages: dict[type[Model], type[admin.ModelAdmin[Any]]]
-    pages = {ScheduledTask: JobAdmin, TaskRun: RunAdmin, ServiceProcess: ProcessAdmin, BulkAction: BulkAdmin}
+    pages = {ScheduledTask: JobAdmin, TaskRun: RunAdmin, ServiceProcess: ProcessAdmin, BulkAction: BulkAdmin,
+             RetentionRule: RetentionAdmin}  # fmt: skip
     for model, ours in pages.items():
         if not site.is_registered(model):
             site.register(model, ours)

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.contrib.admin.models import ADDITION, LogEntry
 from django.contrib.contenttypes.models import ContentType
+from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
@@ -70,17 +71,18 @@ def history(job_id: str, now: datetime, *, with_arguments: bool, limit: int = SH
 
     :param with_arguments: whether the viewer may see what the job is given
     """
-    entries = list(_entries(job_id)[: limit + 1])
-    rows = [_row(entry, now, with_arguments) for entry in entries[:limit]]
-    if len(entries) > limit:
+    found = list(entries(ScheduledTask, object_id=job_id)[: limit + 1])
+    rows = [_row(entry, now, with_arguments) for entry in found[:limit]]
+    if len(found) > limit:
         rows[-1]["more"] = True
     return rows
 
 
-def _entries(job_id: str) -> Any:
+def entries(model: type[Model], **which: Any) -> QuerySet[LogEntry]:
+    """Return what was done in the admin to objects of a model, or to one of them, the newest first."""
     newest = LogEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    kind = ContentType.objects.get_for_model(ScheduledTask)
-    found = LogEntry.objects.filter(pk__gt=newest - LOOKED_AT, content_type=kind, object_id=job_id)
+    kind = ContentType.objects.get_for_model(model)
+    found = LogEntry.objects.filter(pk__gt=newest - LOOKED_AT, content_type=kind, **which)
     return found.select_related("user").order_by("-pk")
 
 

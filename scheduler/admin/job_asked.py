@@ -21,3 +21,5 @@ class Asked:
     sees_runs: bool
     sees_arguments: bool
     url_of_run: Callable[[UUID], str]
+    retention_url: str
+    """Of the page that says how long runs are kept; empty for people who may not see it."""

@@ -47,6 +47,7 @@ def overview(asked: Asked) -> dict[str, Any]:
         "next_run": _next_run(job, state, asked.now),
         "facts": _facts(job),
         "policies": policies(job),
+        "retention_url": asked.retention_url,
         "sees_arguments": asked.sees_arguments,
         **{name: as_json(value) if value else "" for name, value in shows.items()},
         **(_runs(asked, RUNS) if asked.sees_runs else {"runs": None}),

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from .. import clock
 from ..documents import job_documents
 from ..jobs import state_of
-from ..models import ScheduledTask, TaskRun
+from ..models import RetentionRule, ScheduledTask, TaskRun
 from . import zones
 from .filters import Queue, TaskName
 from .job_actions import FITTING_ACTIONS
@@ -89,6 +89,7 @@ class JobAdmin(JobColumns, JobEditing):
             sees_runs=self.may_view(request, TaskRun),
             sees_arguments=self.may(request, "view_arguments"),
             url_of_run=partial(self.url_of, of=TaskRun),
+            retention_url=self.list_url(RetentionRule) if self.may_view(request, RetentionRule) else "",
         )
         with zones.of_job(asked.schedule.zone):
             page = job_page(asked, request.GET.get("tab", ""), is_refresh=REFRESH_HEADER in request.headers)

@@ -40,11 +40,14 @@ def _sweep(step: Callable[[sweep.Limits, sweep.Place], tuple[int, sweep.Place | 
     def do(place: sweep.Place, enough: Enough) -> Answer:
         limits = sweep.Limits(retention.rules(), clock.now())
         until = time.monotonic() + SLICE_SECONDS
+        place = {} if "ended" in place else place
+        deleted = place.get("deleted", 0)
         while time.monotonic() < until and not enough():
-            _, following = step(limits, place)
+            count, following = step(limits, place)
+            deleted += count
             if following is None:
-                return {}, ROUND
-            place = following
+                return {"ended": clock.now().isoformat(), "deleted": deleted}, ROUND
+            place = {**following, "deleted": deleted} if deleted else following
         return place, SOON
 
     return do

@@ -49,6 +49,7 @@ PAGES = [
     RUNS,
     RUNS + "{run}/change/",
     "/admin/scheduler/bulkaction/",
+    "/admin/scheduler/retentionrule/",
     PROCESSES,
 ]  # fmt: skip
 
