@@ -118,7 +118,8 @@ class RetentionAdmin(ConsoleAdmin[RetentionRule]):
             form.add_error(error.field, sentence(error))
             return False
         after = rules()[state]
-        self.log_change(request, row, words.message(before, after))
+        if after != before:
+            self.log_change(request, row, words.message(before, after))
         text = _("Saved. From now on such runs are kept %s.") % words.runs_kept(after)
         self.message_user(request, text, messages.SUCCESS)
         return True
@@ -148,7 +149,7 @@ class RetentionAdmin(ConsoleAdmin[RetentionRule]):
         return TemplateResponse(request, "admin/scheduler/retentionrule/drop.html", context)
 
     def _frame(self, request: HttpRequest, title: str) -> dict[str, Any]:
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         return {
             **self.admin_site.each_context(request),
             "opts": self.opts,

@@ -60,11 +60,14 @@ def days(number: float) -> str:
 
 
 def message(before: Rule, after: Rule) -> list[dict[str, Any]]:
-    """Return the change message of a rule: Django's own structure, with the values before and after."""
+    """Return the change message of a rule: Django's own structure, with the values before and after.
+
+    A rule may say for a state what the general one says, and be none the less a rule of its own.
+    """
     rows = [[name, was, values(after)[name]] for name, was in values(before).items() if was != values(after)[name]]
     with override(None):  # it is translated when it is read
         fields = [f"{LABELS[name]}: {was:g} → {now:g}" for name, was, now in rows]
-    return [{"changed": {"fields": fields}, "difference": rows}]
+    return [{"changed": {"fields": fields}, "difference": rows}] if rows else [{"added": {}}]
 
 
 def changes(now: datetime) -> list[dict[str, Any]]:

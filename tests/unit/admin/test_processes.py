@@ -45,3 +45,5 @@ def test_the_page_has_one_name_in_the_navigation_on_it_and_in_djangos_list_of_mo
     for page in ("/admin/", "/admin/scheduler/", PROCESSES):
         text = text_of(boss.get(page))
         assert "Workers and queues" in text and "Processes" not in text, page
+    make_process("a")
+    assert "1 process " in text_of(boss.get(PROCESSES))

@@ -35,7 +35,7 @@ def test_the_page_says_in_words_what_the_settings_keep(boss: Client) -> None:
     text = text_of(boss.get(PAGE))
     assert "Runs are kept for 30 days, and longer while among the newest 100 runs of their job." in text
     assert "Their logs are kept for 14 days." in text and "So say the settings" in text
-    assert text.count("as above") == 8 and "its own" not in text
+    assert text.count("the general one") == 8 and "its own" not in text
     assert "none yet: a scheduler begins one within seconds." in text and "Nobody has changed it" in text
 
 
@@ -44,13 +44,15 @@ def test_a_rule_is_set_for_a_state_and_noted_with_its_difference(keeper: Client)
     assert messages_of(response) == ["Saved. From now on such runs are kept for 90.5 days."]
     assert retention.rules()["failure"] == retention.Rule(90.5, 0, 14, is_own=True)
     text = text_of(response)
-    assert "its own" in text and text.count("as above") == 7
+    assert "its own" in text and text.count("the general one") == 7
     assert "Keep runs for (days) 30 → changed to 90.5" in text and "Keep of each job at least (runs) 100 →" in text
     entry = LogEntry.objects.get()
     assert entry.get_change_message() == (
         "Changed Keep runs for (days): 30 → 90.5 and Keep of each job at least (runs): 100 → 0."
     )
     assert keeper.get(entry.get_admin_url() or "").headers["Location"] == PAGE
+    send(keeper, "failure")  # saved as it was, which is no change
+    assert LogEntry.objects.count() == 1
 
 
 def test_the_general_rule_holds_for_every_state_without_one(keeper: Client) -> None:
