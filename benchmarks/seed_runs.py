@@ -66,12 +66,12 @@ VALUES = {
     "job_id": "job_id",
     "task": "task",
     "queue": "queue",
-    "requested_by": "CASE WHEN n %% 211 = 0 THEN 'ada' ELSE 'schedule' END",
+    "requested_by": "CASE WHEN n %% 211 = 0 THEN 'admin' ELSE 'schedule' END",
     "note": "CASE WHEN n %% 211 = 0 THEN 'As asked by phone' ELSE '' END",
     "state": "state",
     "reason": "CASE state WHEN 'skipped' THEN 'maximum number of running instances reached (1)'"
     " WHEN 'missed' THEN 'No scheduler was there when it was due.' WHEN 'lost' THEN 'Its worker stopped its heartbeat.'"
-    " WHEN 'cancelled' THEN 'Cancelled by ada' WHEN 'expired' THEN 'No worker took it within 600 s.'"
+    " WHEN 'cancelled' THEN 'Cancelled by admin' WHEN 'expired' THEN 'No worker took it within 600 s.'"
     " WHEN 'timeout' THEN 'It took longer than its time limit.' ELSE '' END",
     "attempt": "CASE WHEN n %% 97 = 0 THEN 2 ELSE 1 END",
     "retries": "CASE WHEN n %% 97 = 0 THEN 1 ELSE 0 END",

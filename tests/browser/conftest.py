@@ -24,6 +24,7 @@ __all__ = ["broker", "database", "pytest_runtest_makereport"]  # fixtures and a 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 MISSING = "No Chromium is installed (on Debian and Ubuntu: apt install chromium)"
 PASSWORD = "correct horse battery staple"
+NOBODY = ""
 PEOPLE = {
     "viewer": VIEWER,
     "operator": OPERATOR,
@@ -110,7 +111,10 @@ def sessions() -> dict[str, Any]:
 
 @pytest.fixture
 def open_as(browser: Browser, address: str, sessions: dict[str, Any], database: None) -> Iterator[Open]:
-    """Return a function that opens a page as one of `PEOPLE`. What the browser complains about fails the test."""
+    """Return a function that opens a page as one of `PEOPLE`, or as `NOBODY` who has logged in.
+
+    What the browser complains about fails the test.
+    """
     complaints: list[str] = []
     contexts = []
 
@@ -130,7 +134,7 @@ def open_as(browser: Browser, address: str, sessions: dict[str, Any], database: 
         page.on("console", note)
         page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
         page.on("requestfailed", note_failed)
-        if name not in sessions:
+        if name and name not in sessions:
             log_in(page, name)
             sessions[name] = context.storage_state()
         page.goto(path)
@@ -142,10 +146,10 @@ def open_as(browser: Browser, address: str, sessions: dict[str, Any], database: 
     assert complaints == []
 
 
-def log_in(page: Page, name: str) -> None:
+def log_in(page: Page, name: str, password: str = PASSWORD) -> None:
     """Fill in the admin's login form."""
     page.goto("/")
     page.get_by_label("Username").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("button", name="Log out").wait_for()
