@@ -1,7 +1,7 @@
-"""`python -m docs.screenshot_scenes nothing|some|many`: fills the empty database at DATABASE_URL for `make screenshots`.
+"""`python -m docs.screenshot_scenes SCENE` fills the empty database at DATABASE_URL for `make screenshots`.
 
-`some` are jobs of the example project's tasks, with a past that looks as if they had run for a month. `many` are those
-of `benchmarks.seed`; its processes are kept alive until this one is ended.
+In `nothing` nobody has added anything yet. `some` are jobs of the example project's tasks, with a past that looks as if
+they had run for a month. `many` are those of `benchmarks.seed`; their processes stay alive until this one is ended.
 """
 
 from __future__ import annotations

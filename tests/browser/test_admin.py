@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 from scheduler import add_job, clock, run_job
@@ -17,16 +15,13 @@ from tests.runs import runs_of, wait_for_runs
 from tests.unit.admin.pages import JOBS, PROCESSES, RUNS, make_job, make_run
 from tests.waiting import stays_true, wait_for
 
+from .barriers import barriers
 from .conftest import CHROMIUM, MISSING, Open
 
 if CHROMIUM is None and os.environ.get("CI") != "true":
     pytest.skip(MISSING, allow_module_level=True)
 
 TASKS = "tests.app.tasks."
-TRANSITIONS_END = """Promise.allSettled(
-    document.getAnimations().filter(change => change instanceof CSSTransition).map(change => change.finished)
-)"""
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 expect.set_options(timeout=20_000)
 
 
@@ -193,15 +188,9 @@ def test_no_page_has_barriers_that_axe_finds_in_light_or_dark(open_as: Open) -> 
     page = open_as("operator", JOBS)
     pages = [JOBS, f"{JOBS}nightly/change/", f"{JOBS}broken/change/", RUNS, f"{RUNS}{running.pk}/change/",
              f"{RUNS}{failed.pk}/change/", PROCESSES]  # fmt: skip
-    found, colors = [], set()
+    found = []
     for path in pages:
         page.goto(path)
         page.locator(".sched-badge").first.wait_for()
-        for scheme in SCHEMES:
-            page.emulate_media(color_scheme=scheme)
-            page.evaluate(TRANSITIONS_END)
-            colors.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
-            for barrier in Axe().run(page).response["violations"]:
-                found.append((path, scheme, barrier["id"], [node["target"] for node in barrier["nodes"]]))
+        found += barriers(page)
     assert found == []
-    assert len(colors) == len(SCHEMES)

@@ -68,7 +68,7 @@ def last_night(database: None) -> Iterator[datetime]:
         traceback='Traceback (most recent call last):\n  File "tasks.py", line 48\nValueError: row 12 is odd',
     )  # fmt: skip
     yield ten
-    TaskRun.objects.filter(job_id__startswith="night-")._raw_delete(connection.alias)  # Django would look at each of them
+    TaskRun.objects.filter(job_id__startswith="night-")._raw_delete(connection.alias)  # Django looks at each
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.admin.models import LogEntry
 from playwright.sync_api import Page, expect
 
@@ -19,8 +19,8 @@ from tests.runs import wait_for_runs
 from tests.unit.admin.job_forms import ADD, GREET, edit_url, greeting
 from tests.unit.admin.pages import JOBS
 
+from .barriers import barriers
 from .conftest import CHROMIUM, MISSING, Open
-from .test_admin import SCHEMES, TRANSITIONS_END
 
 if CHROMIUM is None and os.environ.get("CI") != "true":
     pytest.skip(MISSING, allow_module_level=True)
@@ -155,14 +155,11 @@ def test_the_form_has_no_barriers_that_axe_finds_and_fits_a_phone(open_as: Open)
     declare_in_code("hello")
     modify_job("hello", queue="mine", overlap="allow")
     page = open_as("editor", f"{ADD}?task=tests.app.typed_tasks.take_all_types")
-    found, widths = [], []
+    found: list[Any] = []
+    widths = []
 
     def look(what: str) -> None:
-        for scheme in SCHEMES:
-            page.emulate_media(color_scheme=scheme)
-            page.evaluate(TRANSITIONS_END)
-            for barrier in Axe().run(page).response["violations"]:
-                found.append((what, scheme, barrier["id"], [node["target"] for node in barrier["nodes"]]))
+        found.extend(barriers(page, what))
         page.set_viewport_size({"width": 320, "height": 700})
         widths.append((what, page.evaluate("document.documentElement.scrollWidth")))
         page.set_viewport_size({"width": 1280, "height": 800})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.admin.utils import quote
 from playwright.sync_api import Page, expect
 
@@ -14,8 +13,8 @@ from scheduler.jobs import get_job, state_of
 from scheduler.models import TERMINAL, State
 from tests.unit.admin.pages import JOBS, make_job, make_run
 
+from .barriers import barriers
 from .conftest import CHROMIUM, MISSING, Open
-from .test_admin import SCHEMES, TRANSITIONS_END
 
 if CHROMIUM is None and os.environ.get("CI") != "true":
     pytest.skip(MISSING, allow_module_level=True)
@@ -35,19 +34,6 @@ def some_jobs() -> None:
         make_run(NIGHTLY, State(state), ago=50_000 * number + 60, took=7.0 + number, reason="Because of this.")
     for number in range(40):
         make_run(NIGHTLY, ago=3_000 * number + 100, took=2_000.0 + 90 * number)
-
-
-def barriers(page: Page) -> list[object]:
-    """Return what axe complains about, in light and in dark."""
-    found: list[object] = []
-    for scheme in SCHEMES:
-        page.emulate_media(color_scheme=scheme)
-        page.evaluate(TRANSITIONS_END)
-        found += [
-            (page.url, scheme, barrier["id"], [node["target"] for node in barrier["nodes"]])
-            for barrier in Axe().run(page).response["violations"]
-        ]
-    return found
 
 
 def is_too_wide(page: Page) -> bool:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Literal
+from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 from scheduler import add_job, run_job
@@ -16,6 +15,7 @@ from tests.runs import runs_of, wait_for_end, wait_for_runs
 from tests.unit.admin.pages import JOBS, RUNS, make_job, make_run
 from tests.waiting import wait_for
 
+from .barriers import barriers
 from .conftest import CHROMIUM, MISSING, Open
 
 if CHROMIUM is None and os.environ.get("CI") != "true":
@@ -23,10 +23,6 @@ if CHROMIUM is None and os.environ.get("CI") != "true":
 
 TASKS = "tests.app.tasks."
 ON_A_RUN = re.compile(rf"{RUNS}[0-9a-f-]{{36}}/change/$")
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-TRANSITIONS_END = """Promise.allSettled(
-    document.getAnimations().filter(change => change instanceof CSSTransition).map(change => change.finished)
-)"""
 expect.set_options(timeout=20_000)
 
 
@@ -239,23 +235,13 @@ def test_no_page_of_runs_has_barriers_that_axe_finds_in_light_or_dark(open_as: O
     found: list[Any] = []
     for path in paths:
         page.goto(path)
-        found += barriers(page, path)
+        found += barriers(page)
     page.goto(RUNS)
     page.get_by_label("all that match, on every page").check()
     page.get_by_label("Action:").select_option(label="Cancel the selected runs")
     page.get_by_role("button", name=re.compile("^(Go|Run)$")).click()
     found += barriers(page, "the question")
     assert found == []
-
-
-def barriers(page: Page, path: str) -> list[Any]:
-    found = []
-    for scheme in SCHEMES:
-        page.emulate_media(color_scheme=scheme)
-        page.evaluate(TRANSITIONS_END)
-        for barrier in Axe().run(page).response["violations"]:
-            found.append((path, scheme, barrier["id"], [node["target"] for node in barrier["nodes"]]))
-    return found
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
