@@ -4,12 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 LOCK := project/requirements-dev.lock
 STAMP := $(VENV)/.installed
-# The tests that touch the database: run a second time, on PostgreSQL.
-DATABASE_TESTS ?= tests/unit tests/integration
+# The tests that touch the database: run a second time, on PostgreSQL. Of those in a browser, a person's whole day.
+DATABASE_TESTS ?= tests/unit tests/integration tests/browser/test_day.py
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-sqlite test-postgres lint test-faults test-faults-short test-compose bench bench-full charts peers screenshots lock
+.PHONY: help install run test test-sqlite test-postgres test-browser-postgres lint test-faults test-faults-short test-compose bench bench-full charts peers screenshots lock
 
 help:
 	@echo "make install        the environment in $(VENV), from the lock"
@@ -21,7 +21,7 @@ help:
 	@echo "make test-compose   the stack of docker-compose.yml, built, started, hurt and watched"
 	@echo "make bench          the measurements in benchmarks/, beside the peers (make bench-full: hours)"
 	@echo "make charts         draws what was measured into docs/"
-	@echo "make screenshots    the pictures in docs/"
+	@echo "make screenshots    every screen into var/screenshots, and the pictures in docs/"
 	@echo "make lock           the newest versions that pyproject.toml allows"
 
 install: $(STAMP)
@@ -57,6 +57,9 @@ test-sqlite: $(STAMP)
 test-postgres: $(STAMP)
 	TEST_DATABASE=postgres $(BIN)/python -m pytest $(DATABASE_TESTS) $(PYTEST_ARGS)
 
+test-browser-postgres: $(STAMP)
+	TEST_DATABASE=postgres $(BIN)/python -m pytest tests/browser $(PYTEST_ARGS)
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -91,8 +94,9 @@ peers: .venv-peers/.installed
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/requirements-peers.lock
 	@touch $@
 
+# SCENES="nothing some" leaves out the one with 100,000 rows.
 screenshots: $(STAMP)
-	@$(BIN)/python -m docs.screenshots
+	@$(BIN)/python -m docs.screenshots $(SCENES)
 
 # Two files: what the image runs, and that plus what `make run` and the tests need, in the same versions.
 COMPILE = $(BIN)/uv pip compile pyproject.toml --extra project --universal --python-version 3.11 --generate-hashes \

@@ -23,6 +23,7 @@ TO_WEBP = """async ([data, quality]) => {
     canvas.getContext("2d").drawImage(image, 0, 0);
     return canvas.toDataURL("image/webp", quality).split(",")[1];
 }"""
+SIDEBAR = "open => localStorage.setItem('django.admin.navSidebarIsOpen', open)"
 Prepare = Callable[[Page], Any]
 
 
@@ -61,9 +62,12 @@ class Camera:
     def show(self, name: str, path: str, scheme: Literal["light", "dark"], prepare: Prepare | None = None) -> None:
         """Take what the docs show: one window of a desktop, as a small file."""
         self.set_up(SIZES["desktop"], scheme)
+        self.page.evaluate(SIDEBAR, "false")
         self.open(path, prepare)
+        self.page.evaluate(SIDEBAR, "true")
         picture = base64.b64encode(self.page.screenshot()).decode()
-        blank = self.page.context.new_page()  # the console's own pages allow no image from elsewhere
+        assert self.page.context.browser is not None
+        blank = self.page.context.browser.new_page()  # the console's own pages allow no image from elsewhere
         small = blank.evaluate(TO_WEBP, [picture, 0.9])
         blank.close()
         self.images.mkdir(exist_ok=True)
@@ -82,6 +86,7 @@ class Camera:
             self.page.locator("#job-durations canvas").wait_for()
         if prepare is not None:
             prepare(self.page)
+        self.page.evaluate("scrollTo(0, 0)")
         self.page.evaluate("Promise.allSettled(document.getAnimations().map(each => each.finished))")
 
     def view(self) -> Any:

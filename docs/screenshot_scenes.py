@@ -50,16 +50,19 @@ def nothing() -> None:
 def some() -> None:
     """Fifty jobs of the example project's tasks, and what their runs of the last month were like."""
     from django.core.management import call_command
+    from django.db.models import F
 
     from benchmarks import seed_runs
     from scheduler import clock, pause_job
-    from scheduler.models import LIVE, ScheduledTask, TaskRun
+    from scheduler.models import LIVE, HourTally, ScheduledTask, TaskRun
 
     call_command("syncjobs", verbosity=0)
     now = clock.now()
     plans = [*_examples(), *_jobs(now)]
     seed_runs.write(plans, PAST, now - timedelta(seconds=90))
-    TaskRun.objects.filter(state__in=LIVE).delete()  # a real scheduler and worker are about to look after this
+    HourTally.objects.filter(state__in=LIVE).delete()
+    at = {name: F("scheduled_at") for name in ("queued_at", "started_at", "finished_at")}
+    TaskRun.objects.filter(state__in=LIVE).update(state="success", publish_at=None, worker="worker@vm", **at)
     for job in ScheduledTask.objects.filter(tags__icontains="weekly")[:3]:
         pause_job(job.pk)
     print(READY, flush=True)
@@ -97,7 +100,7 @@ def _jobs(now: datetime) -> list[Any]:
     for number, subject in enumerate(MAILS):
         body = {"to": ["ops@example.org"], "subject": subject, "body": "See the attached figures."}
         add(f"mail-{number + 1:02d}", "tasks.send_mail", 1.2, 0.01, 86_400, hour=hour, minute=5 * number,
-            tags=["mails"], kwargs=body, name=f"Mail: {subject}", queue="mail" if number % 2 else "")  # fmt: skip
+            tags=["mails"], kwargs=body, name=f"Mail: {subject}", queue="long" if number % 2 else "")  # fmt: skip
     for number, line in enumerate(COMMANDS):
         add(f"command-{line.split()[0]}", "tasks.run_command", 3.0, 0.0, 86_400, hour=(hour + number) % 24, minute=30,
             tags=["upkeep"], kwargs={"name": line.split()[0], "args": line.split()[1:]},

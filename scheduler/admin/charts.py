@@ -62,15 +62,18 @@ class Bar:
     parts: Sequence[tuple[str, float]]
 
 
-def bars(title: str, given: Sequence[Bar], *, width: float = 6, gap: float = 2, height: float = 28) -> SafeString:
+def bars(
+    title: str, given: Sequence[Bar], *, width: float = 6, gap: float = 2, height: float = 28, places: int = 0
+) -> SafeString:
     """Draw bars side by side, the highest over the whole height.
 
     :param title: what the chart shows, for those who can't see it
     :param width: of a bar, as gap and height in the drawing's units: pixels, unless a style stretches it
+    :param places: for how many bars there is room at least; where there are fewer, they stand on the right
     """
     most = max((sum(value for _tone, value in bar.parts) for bar in given), default=0) or 1
-    drawn = []
-    for number, bar in enumerate(given):
+    drawn, places = [], max(places, len(given))
+    for number, bar in enumerate(given, start=places - len(given)):
         x, bottom, lines = number * (width + gap) + width / 2, height, []
         sizes = _sizes([value / most * height for _tone, value in bar.parts], height)
         for (tone, _value), size in zip(bar.parts, sizes, strict=True):
@@ -79,7 +82,7 @@ def bars(title: str, given: Sequence[Bar], *, width: float = 6, gap: float = 2, 
             bottom -= size
         drawn.append((bar.label, mark_safe("".join(lines))))  # noqa: S308  each is safe
     inner = format_html_join("", "<g><title>{}</title>{}</g>", drawn)
-    return _svg("sched-bars", title, max(len(given) * (width + gap) - gap, width), height, inner)
+    return _svg("sched-bars", title, max(places * (width + gap) - gap, width), height, inner)
 
 
 def _sizes(exact: list[float], height: float) -> list[float]:

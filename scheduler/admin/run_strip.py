@@ -17,6 +17,8 @@ from .charts import Bar, bars, tone_of
 from .job_runs import Figures, PastRun
 from .times import absolute, duration, elapsed
 
+PLACES = 30
+"""Bars for which there is room, so that those of several jobs stand below each other."""
 SLIVER = 0.02
 """The height of a run that took no time, as a share of the highest: it has to be seen."""
 
@@ -45,7 +47,7 @@ def strip(runs: Sequence[PastRun], now: datetime) -> SafeString:
     counts = Counter(run.state for run in runs)
     told = ", ".join(f"{words[state]} {counts[state]}" for state in State if counts[state])
     title = ngettext("The last run: %(states)s", "The last %(count)d runs: %(states)s", len(runs))
-    return bars(title % {"count": len(runs), "states": told}, drawn, width=3, gap=1, height=24)
+    return bars(title % {"count": len(runs), "states": told}, drawn, width=3, gap=1, height=24, places=PLACES)
 
 
 def seconds_of(run: PastRun, now: datetime) -> float:

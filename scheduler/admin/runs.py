@@ -171,12 +171,11 @@ class RunAdmin(RunActions):
     def ran(self, run: TaskRun) -> SafeString | str:
         if run.started_at is None or run.state in BEFORE_START:
             return ""
-        now = clock.now()
-        with zones.of_job(getattr(run, "job_zone", None)):
-            started = times.time_tag(run.started_at, times.clock(run.started_at, now))
+        with zones.of_job(getattr(run, "job_zone", None)):  # its day is said where it is not that of the cell before
+            started = times.time_tag(run.started_at, times.clock(run.started_at, run.scheduled_at))
             if run.finished_at is None:
                 return format_html('{}<span class="sched-under">{}</span>', started, _("and goes on"))
-            finished = times.time_tag(run.finished_at, _("to %s") % times.clock(run.finished_at, now))
+            finished = times.time_tag(run.finished_at, _("to %s") % times.clock(run.finished_at, run.started_at))
             return format_html('{}<span class="sched-under">{}</span>', started, finished)
 
     @admin.display(description=gettext_lazy("duration"))

@@ -78,7 +78,7 @@ def draw(title: str, found: Sequence[Span], url_of: Callable[[UUID], str]) -> Sa
         ((_number(x(moment)), _number(bottom + 4), _number(bottom + 16), text) for moment, text in ticks(first, last)),
     )
     return format_html(
-        '<div class="sched-scroll" tabindex="0" role="region" aria-label="{2}">'
+        '<div class="sched-scroll sched-newest" tabindex="0" role="region" aria-label="{2}">'
         '<svg class="sched-timeline" viewBox="0 0 {0} {1}" width="{0}" height="{1}" aria-hidden="true">'
         "{3}{4}</svg></div>",
         _number(WIDTH), _number(bottom + AXIS), title, axis, marks,

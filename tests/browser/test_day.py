@@ -9,66 +9,32 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 from playwright.sync_api import Page, expect
 
-from benchmarks import loading
-from scheduler import add_job, clock
+from scheduler import add_job
 from scheduler.dev.login import ensure_login
 from scheduler.jobs import get_job, restore_trigger
 from scheduler.models import ScheduledTask, State, TaskRun
 from scheduler.triggers import describe
 from tests.runs import runs_of, wait_for_end, wait_for_runs
-from tests.unit.admin.pages import JOBS, RUNS, make_job, make_run
+from tests.unit.admin.pages import JOBS, RUNS
 
 from .conftest import CHROMIUM, MISSING, NOBODY, Open, log_in
+from .history import GROUP, HISTORY, take_out_history, write_history
 
 if CHROMIUM is None and os.environ.get("CI") != "true":
     pytest.skip(MISSING, allow_module_level=True)
 
 TASKS = "tests.app.tasks."
 ON_A_RUN = re.compile(rf"{RUNS}[0-9a-f-]{{36}}/change/$")
-GROUP = 40
-"""Jobs that share a tag, and the history."""
-HISTORY = 100_000
-SPACING = 8.0
-"""Seconds between two runs of the history: nine days of them."""
-WRITE_HISTORY = f"""
-WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < {HISTORY})
-INSERT INTO {TaskRun._meta.db_table} ({{columns}}) SELECT {{values}} FROM counted
-"""
-VALUES = {
-    "id": "gen_random_uuid()",
-    "job_id": f"'night-' || (n %% {GROUP})",
-    "task": f"'{TASKS}add'",
-    "state": "CASE WHEN n %% 97 = 0 AND %s - n * 8.0 NOT BETWEEN %s AND %s THEN 'failure' ELSE 'success' END",
-    **{f"{name}_at": "to_timestamp(%s - n * 8.0)" for name in ("scheduled", "created", "queued", "started")},
-    "finished_at": "to_timestamp(%s - n * 8.0 + 2)",
-    "worker": "'worker@host'",
-}
-"""What the columns of a run of the history hold. None fails between two instants: last night went well, but for one."""
 expect.set_options(timeout=20_000)
 
 
 @pytest.fixture
 def last_night(database: None) -> Iterator[datetime]:
-    """The one failure of last night, between ten and six, among very many runs. The value says when ten was."""
-    ten = clock.now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(hours=2)
-    for number in range(GROUP):
-        make_job(f"night-{number}", tags=["nightly"], due=clock.now() + timedelta(days=1))
-    newest = clock.now().timestamp() - 60
-    columns = {**loading.defaults(TaskRun), **VALUES}
-    ends = ten.timestamp(), (ten + timedelta(hours=8)).timestamp()
-    with connection.cursor() as cursor:
-        loading.prepare(cursor)
-        statement = WRITE_HISTORY.format(columns=", ".join(columns), values=", ".join(columns.values()))
-        cursor.execute(statement, [newest, *ends, *[newest] * 5])
-    make_run(
-        "night-7", State.FAILURE, ago=(clock.now() - ten).total_seconds() - 3600, exception="ValueError: row 12 is odd",
-        traceback='Traceback (most recent call last):\n  File "tasks.py", line 48\nValueError: row 12 is odd',
-    )  # fmt: skip
-    yield ten
-    TaskRun.objects.filter(job_id__startswith="night-")._raw_delete(connection.alias)  # Django looks at each
+    """Very many runs; the value says when the night began in which one of them failed."""
+    yield write_history()
+    take_out_history()
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from playwright.sync_api import Page, expect
 from scheduler.models import State
 from tests.unit.admin.pages import DASHBOARD, JOBS, PROCESSES, RUNS, UPCOMING, make_job, make_run
 
+from .barriers import barriers
 from .conftest import CHROMIUM, MISSING, Open
-from .test_jobs import barriers, is_too_wide
+from .test_jobs import is_too_wide
 
 if CHROMIUM is None and os.environ.get("CI") != "true":
     pytest.skip(MISSING, allow_module_level=True)

@@ -97,3 +97,8 @@ def test_a_figure_has_its_table_and_a_legend_only_what_is_drawn() -> None:
     assert '<div class="sched-axis" aria-hidden="true"><span>10:00</span><span>11:00</span></div>' in drawn
     assert "<details>" in drawn and '<th scope="row">10:00</th><td>3</td>' in drawn
     assert "failure" in drawn and "skipped" not in drawn
+
+
+def test_fewer_bars_than_there_is_room_for_stand_on_the_right() -> None:
+    drawn = bars("Runs", [Bar("a", [("good", 1)])], width=3, gap=1, height=24, places=30)
+    assert 'viewBox="0 0 119 24"' in drawn and "M117.5 24V0" in drawn

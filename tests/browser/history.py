@@ -1,0 +1,54 @@
+"""Very many runs of the past, written in one statement, and among them one failure of last night."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+from benchmarks import loading
+from scheduler import clock
+from scheduler.models import State, TaskRun
+from tests.unit.admin.pages import make_job, make_run
+
+GROUP = 40
+"""Jobs that share a tag, and the history."""
+HISTORY = 100_000
+WRITE_HISTORY = f"""
+WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < {HISTORY})
+INSERT INTO {TaskRun._meta.db_table} ({{columns}}) SELECT {{values}} FROM counted
+"""
+VALUES = {
+    "id": "gen_random_uuid()",
+    "job_id": f"'night-' || (n %% {GROUP})",
+    "task": "'tests.app.tasks.add'",
+    "state": "CASE WHEN n %% 97 = 0 AND %s - n * 8.0 NOT BETWEEN %s AND %s THEN 'failure' ELSE 'success' END",
+    **{f"{name}_at": "to_timestamp(%s - n * 8.0)" for name in ("scheduled", "created", "queued", "started")},
+    "finished_at": "to_timestamp(%s - n * 8.0 + 2)",
+    "worker": "'worker@host'",
+}
+"""What the columns of a run of the history hold. None fails between two instants: last night went well, but for one."""
+
+
+def write_history() -> datetime:
+    """Write jobs `night-…` with runs over nine days, of which one failed between ten and six; return when ten was."""
+    ten = clock.now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(hours=2)
+    for number in range(GROUP):
+        make_job(f"night-{number}", tags=["nightly"], due=clock.now() + timedelta(days=1))
+    newest = clock.now().timestamp() - 60
+    columns = {**loading.defaults(TaskRun), **VALUES}
+    ends = ten.timestamp(), (ten + timedelta(hours=8)).timestamp()
+    with connection.cursor() as cursor:
+        loading.prepare(cursor)
+        statement = WRITE_HISTORY.format(columns=", ".join(columns), values=", ".join(columns.values()))
+        cursor.execute(statement, [newest, *ends, *[newest] * 5])
+    make_run(
+        "night-7", State.FAILURE, ago=(clock.now() - ten).total_seconds() - 3600, exception="ValueError: row 12 is odd",
+        traceback='Traceback (most recent call last):\n  File "tasks.py", line 48\nValueError: row 12 is odd',
+    )  # fmt: skip
+    return ten
+
+
+def take_out_history() -> None:
+    """Delete the runs at once; Django would look at each of them."""
+    TaskRun.objects.filter(job_id__startswith="night-")._raw_delete(connection.alias)
