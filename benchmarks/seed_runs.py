@@ -18,6 +18,8 @@ from scheduler.executions import STATUS
 from scheduler.models import HourTally, RunLog, State, TaskRun
 
 DAYS = 30
+LONGEST = 4.1
+"""How many times as long as its job's runs usually take a run takes at most: all have ended by now."""
 LIVE = 40
 """The newest runs, at most one in fifty, have not ended."""
 LOGS = 500
@@ -130,7 +132,7 @@ def _stage(cursor: Any, plans: Sequence[Plan], count: int, now: datetime) -> Non
     for plan, share in zip(plans, shares, strict=True):
         if share:
             period = min(plan.period, DAYS * DAY / share)
-            newest = now.timestamp() - dice.random() * period
+            newest = now.timestamp() - dice.random() * period - LONGEST * plan.took
             rows.append((plan.job_id, plan.task, plan.queue, share, newest, period, plan.took, plan.failing))
     cursor.executemany("INSERT INTO seed_job VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", rows)
     errors = [

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, TimeoutError
 
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 NARROWEST = 320
+FITS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 TALLEST = 2_600
 """Pixels of a page that are in its picture at most."""
 TO_WEBP = """async ([data, quality]) => {
@@ -54,7 +55,9 @@ class Camera:
                     path=self.folder / f"{name}-{width}-{scheme}.png", full_page=True, clip=self.view()
                 )
         self.set_up((NARROWEST, 700), "light")
-        if self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        try:
+            self.page.wait_for_function(FITS, timeout=3_000)  # charts are drawn anew
+        except TimeoutError:
             self.too_wide.append(name)
         self.set_up(SIZES["desktop"], "light")
         print(f"{self.folder.name}/{name}", flush=True)

@@ -15,6 +15,7 @@ RUNS = "/admin/scheduler/taskrun/"
 UPCOMING = f"{JOBS}upcoming/"
 WORKERS = "/admin/scheduler/serviceprocess/"
 BULK = "/admin/scheduler/bulkaction/"
+RETENTION = "/admin/scheduler/retentionrule/"
 PARTS = ("overview", "runs", "timeline", "upcoming", "durations", "calendar")
 ON_A_RUN = re.compile(rf"{RUNS}[0-9a-f-]{{36}}/change/$")
 expect.set_options(timeout=60_000)
@@ -29,7 +30,7 @@ def nothing(camera: Camera) -> None:
 def lists(camera: Camera) -> None:
     """The pages that every scene has."""
     screens = {"index": HOME, "dashboard": DASHBOARD, "jobs": JOBS, "runs": RUNS, "upcoming": UPCOMING,
-               "workers": WORKERS, "bulk-actions": BULK}  # fmt: skip
+               "workers": WORKERS, "bulk-actions": BULK, "retention": RETENTION}  # fmt: skip
     for name, path in screens.items():
         camera.take(name, path)
 
@@ -87,7 +88,7 @@ def many(camera: Camera) -> None:
     ask(page, "Pause the selected jobs")
     camera.take("confirm")
     page.goto(BULK)
-    page.locator("#result_list a").first.click()
+    page.locator("#result_list tbody a").first.click()
     camera.take("bulk-progress")
 
 

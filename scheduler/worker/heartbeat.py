@@ -183,7 +183,8 @@ class _Heartbeat(threading.Thread):
 
 def _can_terminate(pool: Any) -> bool:
     """Tell whether a pool can end a task alone: one in a thread of the worker's own process can't be killed."""
-    return type(pool).terminate_job is not BasePool.terminate_job
+    # prefork takes its method from billiard when it starts, so its class has none
+    return getattr(pool.terminate_job, "__func__", None) is not BasePool.terminate_job
 
 
 def _terminate(request: Any, pool: Any) -> None:

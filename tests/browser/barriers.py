@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from axe_playwright_python.sync_playwright import AXE_SCRIPT
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-OF_COLOURS = {"runOnly": {"type": "tag", "values": ["cat.color"]}}
+OF_COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
 TRANSITIONS_END = """Promise.allSettled(
     document.getAnimations().filter(change => change instanceof CSSTransition).map(change => change.finished)
 )"""

@@ -10,12 +10,11 @@ from playwright.sync_api import Locator, Page, expect
 
 from scheduler import add_job, clock, run_job
 from scheduler.jobs import get_job, state_of
-from scheduler.models import TERMINAL, State, TaskRun
+from scheduler.models import State, TaskRun
 from tests.runs import runs_of, wait_for_runs
-from tests.unit.admin.pages import JOBS, PROCESSES, RUNS, make_job, make_run
+from tests.unit.admin.pages import JOBS, RUNS
 from tests.waiting import stays_true, wait_for
 
-from .barriers import barriers
 from .conftest import CHROMIUM, MISSING, Open
 
 if CHROMIUM is None and os.environ.get("CI") != "true":
@@ -92,23 +91,6 @@ def test_a_running_run_shows_its_elapsed_time_and_its_progress(open_as: Open) ->
         assert not was_reloaded(page)
 
 
-def test_run_now_lands_on_the_page_of_its_run_which_goes_on_until_success(open_as: Open) -> None:
-    add_job(TASKS + "nap", "interval", hours=1, id="by-hand", args=[2])
-    page = open_as("operator", f"{JOBS}by-hand/change/")
-    expect(page.get_by_text("It has not run yet.")).to_be_visible()
-    page.get_by_role("button", name="Run now").click()
-    page.wait_for_url(re.compile(rf"{RUNS}[0-9a-f-]+/change/"))
-    [run] = runs_of("by-hand")
-    assert str(run.pk) in page.url and run.requested_by == "operator"
-    expect(page.locator(".messagelist")).to_have_text("Asked for a run of 1 job.")
-    mark(page)
-    expect(badge_of(page.locator(".sched-lead"))).to_have_text("success")
-    expect(page.locator(".sched-lead strong")).to_have_text(re.compile(r"^2\.\d s$"))
-    expect(page.locator(".sched-journey .sched-step")).to_have_text(["Due", "Pending", "Queued", "Running", "Finished"])
-    expect(page.get_by_role("button", name="Run again")).to_be_visible()
-    assert not was_reloaded(page)
-
-
 def test_a_job_is_paused_and_resumed_from_the_list(open_as: Open) -> None:
     add_job(TASKS + "add", "interval", seconds=1, id="pulse", args=[1])
     add_job(TASKS + "add", "interval", hours=1, id="other", args=[1])
@@ -131,20 +113,6 @@ def test_a_job_is_paused_and_resumed_from_the_list(open_as: Open) -> None:
     expect(page.locator(".messagelist")).to_have_text("Resumed 1 job.")
     expect(badge_of(row_of(page, "pulse"))).to_have_text("scheduled")
     wait_for_runs("pulse", fired + 1)
-
-
-def test_a_running_run_is_cancelled_from_its_page(open_as: Open) -> None:
-    run = run_of_a_minute()
-    page = open_as("operator", f"{RUNS}{run.pk}/change/")
-    page.get_by_role("button", name="Cancel").click()
-    expect(page.locator(".messagelist")).to_have_text("Asked 1 running run to stop.")
-    mark(page)
-    expect(badge_of(page.locator(".sched-lead"))).to_have_text("cancelled")
-    expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
-    expect(page.get_by_role("button", name="Run again")).to_be_visible()
-    assert not was_reloaded(page)
-    run.refresh_from_db()
-    assert (run.state, run.cancel_requested_by) == (State.CANCELLED, "operator")
 
 
 def test_whoever_may_only_look_sees_no_buttons_and_is_refused(open_as: Open) -> None:
@@ -175,22 +143,3 @@ def test_whoever_may_only_look_sees_no_buttons_and_is_refused(open_as: Open) -> 
             assert "CSRF" not in answer.text()
     assert state_of(get_job("long")) == "scheduled"
     assert [run.cancel_requested_at for run in runs_of("long")] == [None]
-
-
-def test_no_page_has_barriers_that_axe_finds_in_light_or_dark(open_as: Open) -> None:
-    make_job("nightly", trigger={"type": "cron", "day_of_week": "0-4", "hour": 9, "minute": 30}, tags=["reports"])
-    make_job("done", finished=True, description="It ran once.\nAnd no more.")
-    make_job("broken", broken_reason="Its task no.such.task is not known.")
-    for number, state in enumerate(sorted(TERMINAL)):
-        make_run("nightly", State(state), ago=60 * number + 60, reason="Because of this.", exception="ValueError: no")
-    failed = make_run("nightly", State.FAILURE, exception="ValueError: no", traceback="Traceback …\nValueError: no")
-    running = run_of_a_minute()
-    page = open_as("operator", JOBS)
-    pages = [JOBS, f"{JOBS}nightly/change/", f"{JOBS}broken/change/", RUNS, f"{RUNS}{running.pk}/change/",
-             f"{RUNS}{failed.pk}/change/", PROCESSES]  # fmt: skip
-    found = []
-    for path in pages:
-        page.goto(path)
-        page.locator(".sched-badge").first.wait_for()
-        found += barriers(page)
-    assert found == []

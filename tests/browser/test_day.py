@@ -100,6 +100,7 @@ def creates_a_job(page: Page) -> None:
 def watches_it_run(page: Page) -> None:
     page.get_by_role("button", name="Run now").click()
     page.wait_for_url(ON_A_RUN)
+    expect(page.locator(".messagelist")).to_have_text("Asked for a run of 1 job.")
     becomes(page, "running")
     log, lines = page.get_by_role("log"), page.get_by_role("log").locator(".run-line")
     expect(lines.first).to_contain_text("step 1")
@@ -108,6 +109,9 @@ def watches_it_run(page: Page) -> None:
     becomes(page, "success")
     expect(log).to_contain_text("counted enough")
     expect(page.locator("#run-result")).to_have_text('"counted to 12"')
+    expect(page.locator(".sched-journey .sched-step")).to_have_text(["Due", "Pending", "Queued", "Running", "Finished"])
+    [run] = runs_of("counter")
+    assert str(run.pk) in page.url and run.requested_by == "admin"
 
 
 def mends_a_failing_one(page: Page) -> None:
@@ -153,7 +157,9 @@ def cancels_a_long_one(page: Page) -> None:
     becomes(page, "running")
     [run] = wait_for_runs("long", progress__isnull=False)
     page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".messagelist")).to_have_text("Asked 1 running run to stop.")
     becomes(page, "cancelled")
+    expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
     assert wait_for_end(run).cancel_requested_by == "admin"
 
 
