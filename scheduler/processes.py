@@ -31,7 +31,8 @@ class ThisProcess:
     name: str
     id: uuid.UUID = field(default_factory=uuid.uuid4)
     queues: list[str] = field(default_factory=list)
-    tasks: list[str] = field(default_factory=list)
+    tasks: dict[str, list[str]] = field(default_factory=dict)
+    """A worker's tasks by name, with how their positional parameters are called."""
     info: dict[str, Any] = field(default_factory=versions)
 
 

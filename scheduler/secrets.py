@@ -6,7 +6,6 @@ What is stored stays true: a run needs it, and so does running it again.
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -14,9 +13,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from celery import current_app
-
 from . import conf
+from .signatures import parameter_names
 
 MASK = "*****"
 NAMES = (
@@ -69,35 +67,31 @@ def _hide(value: Any) -> Any:
 def mask_arguments(task: str, args: Any, kwargs: Any) -> tuple[Any, Any]:
     """Return the arguments of a job or run as they may be shown.
 
-    :param task: its name; the signature tells the names of positional arguments, where this process knows the task
+    :param task: its name; the names of positional arguments come from its signature, as it is known here or to workers
     """
     if isinstance(args, list) and args:
-        names = parameter_names(task, len(args))
-        args = [_hide(arg) if looks_secret(name) else arg for name, arg in zip(names, args, strict=True)]
+        named = zip(parameter_names(task, len(args)), args, strict=True)
+        args = [mask_positional(arg, name) for name, arg in named]
     return mask(args), mask(kwargs)
 
 
-def parameter_names(task: str, count: int) -> list[str]:
-    """Return the names of a task's first `count` positional arguments; empty ones where nobody knows."""
-    known = current_app.tasks.get(task)
-    if known is None:
-        from . import arguments  # which imports this module
+def mask_positional(value: Any, name: str) -> Any:
+    """Return a positional argument as it may be shown. Of one without a name, which may be a secret, no text is.
 
-        known = arguments.registered_tasks().get(task)
-    names, rest = _parameters(known.run) if known is not None else ((), "")
-    return [*names[:count], *[rest] * (count - len(names))]
-
-
-@lru_cache(maxsize=1024)
-def _parameters(function: Callable[..., Any]) -> tuple[tuple[str, ...], str]:
-    """Return the names of a function's positional parameters, and of the one that takes the rest (`*args`)."""
+    :param name: of the parameter; empty where nobody knows it
+    """
+    if name:
+        return _hide(value) if looks_secret(name) else value
     try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # written in C
-        return (), ""
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    rest = [each.name for each in parameters if each.kind is inspect.Parameter.VAR_POSITIONAL]
-    return tuple(each.name for each in parameters if each.kind in positional), rest[0] if rest else ""
+        return _hide_texts(value)
+    except RecursionError:
+        return MASK
+
+
+def _hide_texts(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_hide_texts(item) for item in value]
+    return _hide(value) if isinstance(value, str) else value
 
 
 def concealer(task: str, args: Any, kwargs: Any) -> Callable[[str], str]:

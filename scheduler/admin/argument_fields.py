@@ -20,9 +20,10 @@ from django.utils.translation import gettext_lazy
 
 from ..arguments import check_arguments
 from ..exceptions import InvalidInput
-from ..secrets import MASK, mask_arguments, parameter_names
+from ..secrets import MASK, mask_arguments
+from ..signatures import parameter_names
 from .argument_field import ArgumentField
-from .argument_secrets import restored
+from .argument_secrets import restored, restored_unnamed
 from .argument_values import Unfit, gather, spread
 from .task_signature import ABSENT, signature_of
 from .text import sentence
@@ -162,7 +163,11 @@ class ArgumentForm(forms.Form):
     def _restored_args(self, args: list[Any], stored: list[Any]) -> list[Any]:
         names = parameter_names(self.task, len(args))
         kept = [*stored, *[ABSENT] * len(args)]
-        return [restored(arg, was, name) for arg, was, name in zip(args, kept, names, strict=False)]
+        unnamed = kept if len(args) == len(stored) else [ABSENT] * len(args)  # else nobody knows which is which
+        return [
+            restored(arg, was, name) if name else restored_unnamed(arg, same)
+            for arg, was, same, name in zip(args, kept, unnamed, names, strict=False)
+        ]
 
     # -- from fields to JSON and back ----------------------------------------------------------------------------------
 

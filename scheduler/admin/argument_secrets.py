@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..exceptions import InvalidInput
-from ..secrets import MASK, looks_secret, mask
+from ..secrets import MASK, looks_secret, mask, mask_positional
 from .task_signature import ABSENT
 
 
@@ -37,3 +37,22 @@ def restored(value: Any, stored: Any = ABSENT, name: str = "") -> Any:
         candidates = stored if isinstance(stored, list) else []
         return [restored(item, next((c for c in candidates if masked(c) == item), ABSENT)) for item in value]
     return value
+
+
+def restored_unnamed(value: Any, stored: Any) -> Any:
+    """Return a positional argument that nobody knows the name of, with what is stored where its texts are masked.
+
+    :param stored: what stands in its place, or ABSENT
+    :raises InvalidInput: if masks are left in a value that was changed otherwise
+    """
+    if stored is not ABSENT and value == mask(mask_positional(stored, "")):
+        return stored
+    if _holds_mask(value):
+        raise InvalidInput("args", MASK, "stands for a stored value, and none is stored here", "Type it in.")
+    return value
+
+
+def _holds_mask(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        return any(_holds_mask(item) for item in (value.values() if isinstance(value, dict) else value))
+    return bool(value == MASK)

@@ -48,7 +48,7 @@ def _name_this_process(sender: str = "", **_: Any) -> None:
 @signals.worker_init.connect
 def _adopt_tasks(sender: Any, **_: Any) -> None:
     # Loaded before the pool forks: a child that is forked while a thread imports would wait for that import for ever.
-    from .. import clock, conf, db, processes, runs, secrets, texts  # noqa: F401
+    from .. import clock, conf, db, processes, runs, secrets, signatures, texts  # noqa: F401
     from .connection import SturdyConnection
     from .tracking import adopt
 
@@ -60,9 +60,11 @@ def _adopt_tasks(sender: Any, **_: Any) -> None:
 def _start(sender: Any, **_: Any) -> None:
     """Start (once; a broker reconnect sends the signal again) with what the consumer consumes."""
     global _thread
+    from .. import signatures
+
     this = this_process()
     this.queues = sorted(sender.app.amqp.queues.consume_from)
-    this.tasks = sorted(name for name in sender.app.tasks if not name.startswith("celery."))
+    this.tasks = signatures.announcement(sender.app.tasks)
     this.info["concurrency"] = getattr(sender.pool, "num_processes", None) or getattr(sender.pool, "limit", None)
     if _thread is None:
         _thread = _Heartbeat(this, sender)

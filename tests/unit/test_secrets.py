@@ -7,15 +7,22 @@ from typing import Any
 
 import pytest
 
-from scheduler import arguments, clock, jobs, publishing, runs, secrets
+from scheduler import arguments, clock, jobs, publishing, runs, secrets, signatures
 from scheduler.cli.job_text import job_text
 from scheduler.cli.run_text import run_text
 from scheduler.documents import job_document, run_document
 from scheduler.exceptions import InvalidInput
 from scheduler.models import TaskRun
 from tests.servers import Valkey
+from tests.unit.admin.pages import make_process
 
 TASK = "tests.app.tasks.log_in"
+
+
+@pytest.fixture
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget what workers of earlier tests have announced."""
+    monkeypatch.setattr(signatures, "_announced", signatures.Announced())
 
 
 @pytest.mark.parametrize(
@@ -70,14 +77,26 @@ def test_positional_arguments_have_the_names_of_the_signature() -> None:
     assert kwargs == {"options": {"secret": "*****"}}
 
 
-def test_the_first_parameter_of_a_bound_task_is_not_an_argument() -> None:
-    assert secrets.parameter_names("tests.app.tasks.retry_with_other_arguments", 2) == ["number", ""]
+def test_a_text_beyond_the_parameters_is_masked() -> None:
+    assert secrets.mask_arguments("tests.app.tasks.add", [1, 2, 3, "hunter2"], {})[0] == [1, 2, 3, "*****"]
 
 
-def test_arguments_of_an_unknown_task_are_masked_by_name_alone() -> None:
-    assert secrets.mask_arguments("no.such.task", ["hunter2", {"token": "t"}], {"token": "t"}) == (
-        ["hunter2", {"token": "*****"}], {"token": "*****"},
+@pytest.mark.django_db
+@pytest.mark.usefixtures("forgetful")
+def test_texts_among_arguments_that_nobody_knows_the_names_of_are_masked() -> None:
+    args = ["hunter2", 7, None, "", True, ["deep", 1], {"token": "t", "user": "me"}]
+    assert secrets.mask_arguments("no.such.task", args, {"token": "t", "user": "me"}) == (
+        ["*****", 7, None, "", True, ["*****", 1], {"token": "*****", "user": "me"}], {"token": "*****", "user": "me"},
     )  # fmt: skip
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("forgetful")
+def test_names_that_a_worker_announced_tell_which_arguments_are_secret() -> None:
+    make_process("w", tasks={"far.log_in": ["user", "password", "*tokens"]}, stopped=True)
+    make_process("of-an-older-version", tasks=["far.log_in"])
+    shown, _ = secrets.mask_arguments("far.log_in", ["me", "hunter2", "t1", "t2"], {})
+    assert shown == ["me", "*****", "*****", "*****"]
 
 
 def test_arguments_that_somebody_stored_as_nonsense_can_be_masked() -> None:

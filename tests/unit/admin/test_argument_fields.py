@@ -278,3 +278,29 @@ def test_the_docstring_is_read_for_the_task_and_each_parameter() -> None:
     assert docs == {"user": "the account", "password": "its password, kept secret", "servers": ""}
     assert signature_of(LOG_IN).summary == "Log in."
     assert typed_tasks.greet("x") == "hello x, warm"
+
+
+def test_texts_of_a_task_that_nobody_knows_stay_when_their_masks_are_left_alone() -> None:
+    stored = ["hunter2", 1, ["deep", {"user": "me", "token": "t"}]]
+    form = ArgumentForm("no.such.task", stored)
+    assert json.loads(form["args_json"].value()) == ["*****", 1, ["*****", {"user": "me", "token": "*****"}]]
+    assert restored("no.such.task", stored, form["args_json"].value()) == (stored, {})
+    assert restored("no.such.task", stored, '["*****", 2, []]') == (["hunter2", 2, []], {})
+    assert restored("no.such.task", stored, '["new", 1, []]') == (["new", 1, []], {})
+
+
+@pytest.mark.parametrize(
+    "text", ['["*****"]', '["*****", 1, [], "*****"]', '["*****", 1, ["*****"]]', '["x", "*****", []]']
+)
+def test_a_mask_that_may_stand_for_another_text_is_refused(text: str) -> None:
+    args, errors = restored("no.such.task", ["hunter2", 1, ["deep", "deeper"]], text)
+    assert args == [] and "stands for a stored value, and none is stored here" in errors["args_json"][0]
+
+
+def restored(task: str, stored: list[Any], text: str) -> tuple[list[Any], dict[str, Any]]:
+    """Send the form with this JSON of positional arguments; return what it makes of them, and its errors."""
+    form = fill(task, list(stored), args_json=text)
+    form.full_clean()
+    by_field = dict(form.errors)
+    by_field.pop("__all__", None)
+    return ([] if by_field else form.args), by_field
