@@ -18,10 +18,11 @@ from django.utils.translation import override
 
 from ..jobs import state_of
 from ..models import ScheduledTask
-from ..secrets import mask_arguments
+from ..secrets import mask, mask_arguments
 from .job_fields import ARGUMENTS, FIELDS, Snapshot, changed, in_words, label
 from .text import harmless
 from .times import absolute, ago
+from .typed_values import json_text
 
 SHOWN = 10
 LOOKED_AT = 100_000
@@ -127,4 +128,6 @@ def _change(name: str, before: Any, after: Any, with_arguments: bool) -> dict[st
 def _shown(name: str, value: Any) -> str:
     if isinstance(value, str) and name in ("args", "kwargs", "schedule"):  # it was too long to keep
         return harmless(value)
+    if name == "args":  # masked when it was written, by the names of that time
+        return harmless(json_text(mask(value)))
     return in_words(name, value)

@@ -82,6 +82,8 @@ class RetentionAdmin(ConsoleAdmin[RetentionRule]):
 
     def from_log(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Lead from the admin's log of actions, which knows a rule by its key, to the rules."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         return HttpResponseRedirect(self.list_url())
 
     def change(self, request: HttpRequest, word: str) -> HttpResponse:

@@ -19,7 +19,7 @@ from django.urls import URLPattern, reverse
 
 from scheduler import clock
 from scheduler.groups import GROUPS, OPERATOR, VIEWER
-from scheduler.models import BulkAction, RunLog, ScheduledTask, ServiceProcess, State, TaskRun
+from scheduler.models import BulkAction, RetentionRule, RunLog, ScheduledTask, ServiceProcess, State, TaskRun
 
 from . import job_forms
 from .job_forms import edit_url, greeting, opened
@@ -76,6 +76,7 @@ def page_and_list(model: str, *, add: frozenset[str] = NOBODY, **actions: tuple[
 
 
 JOBS, RUNS = "view_scheduledtask|change_scheduledtask", "view_taskrun|change_taskrun"
+RULES = "view_retentionrule|change_retentionrule"
 EDITORS = "add_scheduledtask|change_scheduledtask"
 ASKS = [
     *page_and_list(
@@ -102,6 +103,12 @@ ASKS = [
     get("taskrun_again", RUNS, "run_job"),
     post("taskrun_again", RUNS, "run_job", "run_job_with_arguments", overlap="queue"),
     *page_and_list("bulkaction"),
+    get("retentionrule_changelist", RULES),
+    get("retentionrule_change", RULES),
+    get("retentionrule_set", "change_retentionrule"),
+    post("retentionrule_set", "change_retentionrule", days="1", keep="0", log_days="1"),
+    get("retentionrule_drop", "delete_retentionrule"),
+    post("retentionrule_drop", "delete_retentionrule"),
     get("serviceprocess_changelist", "view_serviceprocess|change_serviceprocess"),
 ]  # fmt: skip
 OPEN = {"scheduler_times"}
@@ -126,6 +133,7 @@ def rows(db: None) -> dict[str, Any]:
         "running": running.pk,
         "bulkaction": bulk.pk,
         "serviceprocess": process.pk,
+        "retentionrule": RetentionRule.objects.create(state="failure", days=90, keep=0, log_days=90).pk,
     }
 
 
@@ -134,6 +142,8 @@ def address(ask: Ask, rows: dict[str, Any]) -> str:
     key: Any = rows["running"] if view == "terminate" or ask.data.get("action") == "cancel" else rows.get(model)
     if view == "short":
         key = key.hex[:12]
+    if model == "retentionrule" and view in ("set", "drop"):
+        key = "failure"
     return reverse(f"admin:scheduler_{ask.name}", args=[] if view in OF_NO_OBJECT else [key])
 
 
@@ -144,7 +154,8 @@ def send(client: Client, ask: Ask, rows: dict[str, Any]) -> Any:
 
 
 def everything() -> list[Any]:
-    return [list(model.objects.order_by("pk").values()) for model in (ScheduledTask, TaskRun, BulkAction, RunLog)]
+    models = (ScheduledTask, TaskRun, BulkAction, RunLog, RetentionRule)
+    return [list(model.objects.order_by("pk").values()) for model in models]
 
 
 def may_not(client: Client, ask: Ask, rows: dict[str, Any], refused: tuple[int, ...] = (403,)) -> None:
