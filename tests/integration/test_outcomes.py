@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from scheduler import add_job, run_job
-from scheduler.models import State, TaskRun
+from scheduler.models import ServiceProcess, State, TaskRun
 from tests.cluster import Cluster
 from tests.integration.conftest import empty
 from tests.ledger import Ledger
@@ -291,3 +291,10 @@ def test_a_result_of_none_is_none(stage: Stage) -> None:
 def test_after_all_this_the_worker_works_on(stage: Stage, shared: Cluster) -> None:
     assert wait_for_end(stage.start("and-on", "add", 1, 1)).state == State.SUCCESS
     assert all(program.is_running for program in shared.programs)
+
+
+@pytest.mark.django_db
+def test_a_worker_announces_how_the_parameters_of_its_tasks_are_called(shared: Cluster) -> None:
+    worker = ServiceProcess.objects.filter(kind="worker", stopped_at=None).latest("started_at")
+    assert worker.tasks[TASKS + "log_in"] == ["user", "password", "*tokens"]
+    assert not [name for name in worker.tasks if name.startswith("celery.")]
