@@ -11,8 +11,9 @@ from scheduler import retention
 from scheduler.models import State
 from tests.unit.admin.pages import DASHBOARD, make_run
 
+from .barriers import barriers
 from .conftest import CHROMIUM, MISSING, Open
-from .test_jobs import barriers, is_too_wide
+from .test_jobs import is_too_wide
 
 if CHROMIUM is None and os.environ.get("CI") != "true":
     pytest.skip(MISSING, allow_module_level=True)
