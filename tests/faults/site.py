@@ -16,6 +16,8 @@ from typing import Any
 from django.db import connection
 
 from scheduler import add_job, clock
+from scheduler.arguments import registered_tasks
+from scheduler.db import write_transaction
 from scheduler.models import LIVE, ScheduledTask, State, TaskRun
 from tests.cluster import Cluster
 from tests.faults import audit
@@ -120,16 +122,19 @@ class Site:
     ) -> list[Planned]:
         """Add interval jobs whose firings the oracle knows: from `begin` seconds from now on, for `lasting` seconds."""
         options = {"overlap": "allow", "catch_up": "all", **options}
+        registered_tasks()  # imports the task modules, which takes a while
         first = clock.now().replace(microsecond=0) + timedelta(seconds=begin)
         last = first + timedelta(seconds=lasting)
         added = []
-        for number in range(count):
-            job_id = f"{prefix}-{number}"
-            add_job(
-                WORK, "interval", id=job_id, seconds=period, start_date=first, end_date=last, timezone="UTC",
-                kwargs={"ledger": self.ledger, "seconds": seconds}, **options,
-            )  # fmt: skip
-            added.append(Planned(job_id, first, period, last))
+        with write_transaction():
+            for number in range(count):
+                job_id = f"{prefix}-{number}"
+                job = add_job(
+                    WORK, "interval", id=job_id, seconds=period, start_date=first, end_date=last, timezone="UTC",
+                    kwargs={"ledger": self.ledger, "seconds": seconds}, **options,
+                )  # fmt: skip
+                assert job.job.next_run_time == first, f"adding jobs took so long that {first} is over: begin later"
+                added.append(Planned(job_id, first, period, last))
         self.planned += added
         return added
 
