@@ -7,6 +7,7 @@ from typing import Any
 
 from . import conf
 from .exceptions import InvalidInput
+from .said import said as _
 
 
 def is_allowed(task: str) -> bool:
@@ -19,7 +20,10 @@ def check_allowed(task: str) -> None:
     if not is_allowed(task):
         patterns = ", ".join(conf.get("ALLOWED_TASKS")) or "none"
         raise InvalidInput(
-            "task", task, "may not be scheduled", f"SCHEDULER['ALLOWED_TASKS'] allows these: {patterns}."
+            "task",
+            task,
+            _("may not be scheduled"),
+            _("SCHEDULER['ALLOWED_TASKS'] allows these: %(patterns)s.", patterns=patterns),
         )
 
 
@@ -39,5 +43,8 @@ def check_permitted(user: Any, task: str) -> None:
     for permission in permissions_for(task):
         if not user.has_perm(permission):
             raise InvalidInput(
-                "task", task, f"is for people with the permission {permission}", "Ask an administrator for it."
+                "task",
+                task,
+                _("is for people with the permission %(permission)s", permission=permission),
+                _("Ask an administrator for it."),
             )

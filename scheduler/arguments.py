@@ -18,6 +18,7 @@ from . import conf
 from .allowed import check_allowed
 from .exceptions import InvalidInput, UnknownTask
 from .models import ServiceProcess
+from .said import said as _
 from .secrets import mask, mask_arguments
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ def note_unloaded(module: str, error: BaseException) -> None:
 
 def _module_that_failed(error: Exception) -> str:
     """Return the name of the outermost module whose import raised `error`, or of what it says it is of."""
-    for frame, _ in traceback.walk_tb(error.__traceback__):
+    for frame, _line in traceback.walk_tb(error.__traceback__):
         if frame.f_code.co_name == "<module>":
             return str(frame.f_globals["__name__"])
     return str(getattr(error, "name", None) or getattr(error, "filename", None) or "A task module")
@@ -118,14 +119,14 @@ def _name_of(task: Any) -> str:
         dotted = task.replace(":", ".")
         if is_known(dotted):
             return dotted
-        raise UnknownTask("task", task, "is not a registered Celery task", _mend_of_unknown(dotted))
+        raise UnknownTask("task", task, _("is not a registered Celery task"), _mend_of_unknown(dotted))
     if callable(task):
         shown = f"{getattr(task, '__module__', '')}.{getattr(task, '__qualname__', task)}"
         raise InvalidInput(
-            "task", shown, "is a plain function, which would run inside the scheduler",
-            "Put @shared_task (from celery) above it.",
+            "task", shown, _("is a plain function, which would run inside the scheduler"),
+            _("Put @shared_task (from celery) above it."),
         )  # fmt: skip
-    raise InvalidInput("task", task, "is not a Celery task", "Pass the task or its name.")
+    raise InvalidInput("task", task, _("is not a Celery task"), _("Pass the task or its name."))
 
 
 def _mend_of_unknown(name: str) -> str:
@@ -133,14 +134,15 @@ def _mend_of_unknown(name: str) -> str:
     names = sorted({*registered_tasks(), *reported_tasks()})
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.8)
     if near:
-        return f"Did you mean {near[0]!r}?"
+        return _("Did you mean %(near)r?", near=near[0])
     module = name.rpartition(".")[0]
     if module in unloaded:
-        return f"Its module could not be loaded: {unloaded[module]}."
+        return _("Its module could not be loaded: %(error)s.", error=unloaded[module])
     siblings = [other for other in names if module and other.rpartition(".")[0] == module]
     if siblings:
-        return f"{module} has {', '.join(siblings[:SHOWN_SIBLINGS])}{', …' if len(siblings) > SHOWN_SIBLINGS else ''}."
-    return "Is its module imported? Celery loads the module `tasks` of each installed app, and CELERY_IMPORTS."
+        shown = siblings[:SHOWN_SIBLINGS] + ["…"] * (len(siblings) > SHOWN_SIBLINGS)
+        return _("%(module)s has %(tasks)s.", module=module, tasks=", ".join(shown))
+    return _("Is its module imported? Celery loads the module `tasks` of each installed app, and CELERY_IMPORTS.")
 
 
 def check_arguments(name: str, args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
@@ -149,13 +151,13 @@ def check_arguments(name: str, args: Any, kwargs: Any) -> tuple[list[Any], dict[
     :raises InvalidInput: if they are not JSON, too big, or don't fit the signature of the task (where it is known here)
     """
     if isinstance(args, str | bytes) or not hasattr(args, "__iter__") or isinstance(args, Mapping):
-        raise InvalidInput("args", args, "is not a list", 'Write a JSON list such as ["a", 1].')
+        raise InvalidInput("args", args, _("is not a list"), _('Write a JSON list such as ["a", 1].'))
     if not isinstance(kwargs, Mapping):
-        raise InvalidInput("kwargs", kwargs, "is not a dict", 'Write a JSON object such as {"days": 7}.')
+        raise InvalidInput("kwargs", kwargs, _("is not a dict"), _('Write a JSON object such as {"days": 7}.'))
     args, kwargs = _as_json("args", list(args)), _as_json("kwargs", dict(kwargs))
     for key in kwargs:
         if not isinstance(key, str):
-            raise InvalidInput("kwargs", key, "is not a name", "Argument names are strings.")
+            raise InvalidInput("kwargs", key, _("is not a name"), _("Argument names are strings."))
     task = registered_tasks().get(name)
     if task is not None:
         _check_signature(task, args, kwargs)
@@ -168,19 +170,19 @@ def _as_json(field: str, value: Any) -> Any:
         encoded = text.encode()
         again = json.loads(text)
     except RecursionError:
-        raise InvalidInput(field, type(value).__name__, "is nested too deeply", "Pass a flatter value.") from None
+        raise InvalidInput(field, type(value).__name__, _("is nested too deeply"), _("Pass a flatter value.")) from None
     except (TypeError, ValueError) as error:
         raise InvalidInput(
             field,
             mask(value),
-            f"can't be stored as JSON ({error})",
-            "Pass strings, numbers, booleans, lists and dicts.",
+            _("can't be stored as JSON (%(error)s)", error=error),
+            _("Pass strings, numbers, booleans, lists and dicts."),
         ) from None
     most = conf.get("MAX_ARGUMENT_BYTES")
     if len(encoded) > most:
         raise InvalidInput(
-            field, f"{len(encoded)} bytes", f"is over the limit of {most} bytes",
-            "Store the data elsewhere and pass its name (SCHEDULER['MAX_ARGUMENT_BYTES'] sets the limit).",
+            field, f"{len(encoded)} bytes", _("is over the limit of %(most)s bytes", most=most),
+            _("Store the data elsewhere and pass its name (SCHEDULER['MAX_ARGUMENT_BYTES'] sets the limit)."),
         )  # fmt: skip
     if "\\u0000" in text or "\\ud" in text:
         _check_text(field, again)
@@ -190,7 +192,7 @@ def _as_json(field: str, value: Any) -> Any:
 def _check_text(field: str, value: Any) -> None:
     if isinstance(value, str):
         if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
-            raise InvalidInput(field, value, "holds a NUL byte or half a character", "Databases can't store it.")
+            raise InvalidInput(field, value, _("holds a NUL byte or half a character"), _("Databases can't store it."))
     elif isinstance(value, list):
         for item in value:
             _check_text(field, item)
@@ -210,8 +212,12 @@ def _check_signature(task: Task, args: list[Any], kwargs: dict[str, Any]) -> Non
     except TypeError as error:
         shown_args, shown_kwargs = mask_arguments(task.name, args, kwargs)
         field, given = ("kwargs", shown_kwargs) if kwargs else ("args", shown_args)
-        problem = f"doesn't fit {task.name}: {error}" + ("" if given else " (no arguments were given)")
-        raise InvalidInput(field, given, problem, f"It takes {_readable(task, signature)}.") from None
+        problem = _("doesn't fit %(task)s: %(error)s", task=task.name, error=error)
+        if not given:
+            problem = _("doesn't fit %(task)s: %(error)s (no arguments were given)", task=task.name, error=error)
+        raise InvalidInput(
+            field, given, problem, _("It takes %(wanted)s.", wanted=_readable(task, signature))
+        ) from None
 
 
 def _readable(task: Task, signature: inspect.Signature) -> inspect.Signature:

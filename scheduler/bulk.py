@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Model
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 from . import jobs, runs
 from .db import write_transaction
 from .exceptions import InvalidInput
 from .models import BulkAction, BulkPart, ScheduledTask, TaskRun
+from .said import said as _
 
 PART = 200
 """Ids in one part, which one scheduler takes at a time."""
@@ -36,12 +37,12 @@ class Action:
 
 
 ACTIONS = {
-    "run": Action(ScheduledTask, lambda job_id, by: jobs.run_job(job_id, by=by), _("Run asked for.")),
-    "pause": Action(ScheduledTask, lambda job_id, by: jobs.pause_job(job_id, by=by), _("Paused.")),
-    "resume": Action(ScheduledTask, lambda job_id, by: jobs.resume_job(job_id, by=by), _("Resumed.")),
-    "remove": Action(ScheduledTask, lambda job_id, by: jobs.remove_job(job_id, by=by), _("Removed.")),
-    "cancel": Action(TaskRun, lambda run_id, by: runs.cancel(run_id, by=by), _("Cancel asked for.")),
-    "retry": Action(TaskRun, lambda run_id, by: runs.retry(run_id, by=by), _("Run again asked for.")),
+    "run": Action(ScheduledTask, lambda job_id, by: jobs.run_job(job_id, by=by), gettext_lazy("Run asked for.")),
+    "pause": Action(ScheduledTask, lambda job_id, by: jobs.pause_job(job_id, by=by), gettext_lazy("Paused.")),
+    "resume": Action(ScheduledTask, lambda job_id, by: jobs.resume_job(job_id, by=by), gettext_lazy("Resumed.")),
+    "remove": Action(ScheduledTask, lambda job_id, by: jobs.remove_job(job_id, by=by), gettext_lazy("Removed.")),
+    "cancel": Action(TaskRun, lambda run_id, by: runs.cancel(run_id, by=by), gettext_lazy("Cancel asked for.")),
+    "retry": Action(TaskRun, lambda run_id, by: runs.retry(run_id, by=by), gettext_lazy("Run again asked for.")),
 }
 
 
@@ -60,11 +61,13 @@ def start(
     :raises InvalidInput: if there is no such action, nothing to do it to, or an id that nothing has; nothing is done
     """
     if action not in ACTIONS:
-        raise InvalidInput("action", action, "is not an action on many", f"It is one of {', '.join(ACTIONS)}.")
+        raise InvalidInput(
+            "action", action, _("is not an action on many"), _("It is one of %(actions)s.", actions=", ".join(ACTIONS))
+        )
     check = _job_id if ACTIONS[action].of is ScheduledTask else _run_id
     wanted = sorted({check(each) for each in ids})  # sorted, so that two actions on the same lock them in one order
     if not wanted:
-        raise InvalidInput("ids", [], "names nothing to do it to", "Choose at least one.")
+        raise InvalidInput("ids", [], _("names nothing to do it to"), _("Choose at least one."))
     asked = {"action": action, "total": len(wanted), "requested_by": by[:MOST_NAME], "user_id": str(user_id or "")}
     with write_transaction():
         if bulk_id is None:
@@ -81,7 +84,7 @@ def start(
 def _job_id(given: Any) -> str:
     text = str(given)
     if not text or len(text) > 255 or not text.isprintable():
-        raise InvalidInput("ids", given, "is not the id of a job", "Nothing was done.")
+        raise InvalidInput("ids", given, _("is not the id of a job"), _("Nothing was done."))
     return text
 
 
@@ -89,4 +92,4 @@ def _run_id(given: Any) -> str:
     try:
         return str(given if isinstance(given, uuid.UUID) else uuid.UUID(str(given)))
     except ValueError:
-        raise InvalidInput("ids", given, "is not the id of a run", "Nothing was done.") from None
+        raise InvalidInput("ids", given, _("is not the id of a run"), _("Nothing was done.")) from None

@@ -10,6 +10,7 @@ from apscheduler.triggers.base import BaseTrigger
 from celery import current_app
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone as django_timezone
+from django.utils.translation import override
 
 from . import triggers
 from .exceptions import SchedulerError
@@ -81,13 +82,19 @@ def _job(job: ScheduledTask, last_run: TaskRun | None) -> dict[str, Any]:
         "kwargs": kwargs,
         "queue": queue_name(job.queue),
         "trigger": None if trigger is None else triggers.trigger_to_data(trigger),
-        "schedule": "" if trigger is None else triggers.describe(trigger),
+        "schedule": "" if trigger is None else _in_words(trigger),
         "timezone": None if zone is None else str(zone),
         "next_run_time": instant(job.job.next_run_time, zone),
         "state": shown_state(job),
         "source": str(job.source),
         "last_run": None if last_run is None else _last_run(last_run, zone),
     }
+
+
+def _in_words(trigger: BaseTrigger) -> str:
+    """Return a schedule in English, whoever asks: documents are for programs."""
+    with override(None):
+        return triggers.describe(trigger)
 
 
 def _last_run(run: TaskRun, zone: tzinfo | None) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Any
 
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
 
+from .said import said as _
+
 SHOWN_CHARACTERS = 120
 
 
@@ -56,8 +58,8 @@ class DuplicateJob(InvalidInput, ConflictingIdError):
 
     def __init__(self, job_id: str, replace: str = "replace_existing=True") -> None:
         self.replace = replace
-        mend = f"Choose another id, or replace the job with {replace}."
-        InvalidInput.__init__(self, "id", job_id, "is taken by another job", mend)
+        mend = _("Choose another id, or replace the job with %(replace)s.", replace=replace)
+        InvalidInput.__init__(self, "id", job_id, _("is taken by another job"), mend)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.value, self.replace)
@@ -69,7 +71,7 @@ class JobNotFound(InvalidInput, JobLookupError):
     """No job has this id. Also an APScheduler `JobLookupError`."""
 
     def __init__(self, job_id: str) -> None:
-        InvalidInput.__init__(self, "id", job_id, "names no job", "`manage.py jobs list` shows the ids.")
+        InvalidInput.__init__(self, "id", job_id, _("names no job"), _("`manage.py jobs list` shows the ids."))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.value,)
@@ -81,7 +83,7 @@ class RunNotFound(InvalidInput):
     """No run has this id."""
 
     def __init__(self, run_id: object) -> None:
-        super().__init__("id", str(run_id), "names no run", "`manage.py runs list` shows the ids.")
+        super().__init__("id", str(run_id), _("names no run"), _("`manage.py runs list` shows the ids."))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.value,)
@@ -96,7 +98,7 @@ class StaleJob(NotAllowed):
 
     def __init__(self, job_id: str) -> None:
         self.job_id = job_id
-        super().__init__(f"Job {job_id!r} was changed meanwhile. Read it again, and decide anew.")
+        super().__init__(_("Job %(job)r was changed meanwhile. Read it again, and decide anew.", job=job_id))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.job_id,)

@@ -9,6 +9,7 @@ from django_apscheduler.models import DjangoJob
 
 from .exceptions import InvalidInput, JobNotFound
 from .models import ScheduledTask
+from .said import said as _
 
 JobState = Literal["scheduled", "paused", "finished", "broken", "removed"]
 JOB_ID = re.compile(r"\w([\w .:@/+,-]*[\w.:@/+,-])?")
@@ -17,9 +18,11 @@ JOB_ID = re.compile(r"\w([\w .:@/+,-]*[\w.:@/+,-])?")
 def check_id(job_id: Any) -> str:
     """Return a job id that every page, command and log line can hold. :raises InvalidInput: for any other"""
     if not isinstance(job_id, str) or not JOB_ID.fullmatch(job_id):
-        raise InvalidInput("id", job_id, "is not a job id", "Use letters, digits and . _ - : / @ + , (spaces inside).")
+        raise InvalidInput(
+            "id", job_id, _("is not a job id"), _("Use letters, digits and . _ - : / @ + , (spaces inside).")
+        )
     if len(job_id) > 255:
-        raise InvalidInput("id", job_id, f"has {len(job_id)} characters", "255 are the most.")
+        raise InvalidInput("id", job_id, _("has %(count)s characters", count=len(job_id)), _("255 are the most."))
     return job_id
 
 

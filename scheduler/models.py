@@ -220,7 +220,7 @@ class TaskRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.job_id} {self.scheduled_at:%Y-%m-%d %H:%M:%S} ({self.state})"
+        return f"{self.job_id} {self.scheduled_at:%Y-%m-%d %H:%M:%S} ({self.get_state_display()})"
 
     @property
     def duration(self) -> float | None:

@@ -15,6 +15,7 @@ from .db import write_transaction
 from .exceptions import InvalidInput
 from .lookup import lock_job
 from .models import LIVE, Overlap, TaskRun
+from .said import said as _
 
 
 def run_job(
@@ -88,7 +89,7 @@ def _random_id(run_id: str | uuid.UUID) -> uuid.UUID:
     except ValueError:
         chosen = None
     if chosen is None or chosen.version != 4:
-        raise InvalidInput("run_id", run_id, "is not a random UUID (version 4)", "Make it with uuid.uuid4().")
+        raise InvalidInput("run_id", run_id, _("is not a random UUID (version 4)"), _("Make it with uuid.uuid4()."))
     return chosen
 
 
@@ -97,7 +98,9 @@ def _asked_before(run_id: uuid.UUID, job_id: str) -> TaskRun | None:
     DjangoJob.objects.select_for_update().filter(id=job_id).first()
     run = TaskRun.objects.filter(id=run_id).first()
     if run is not None and run.job_id != job_id:
-        raise InvalidInput("run_id", str(run_id), f"is the id of a run of job {run.job_id}", "Make a new one.")
+        raise InvalidInput(
+            "run_id", str(run_id), _("is the id of a run of job %(job)s", job=run.job_id), _("Make a new one.")
+        )
     return run
 
 

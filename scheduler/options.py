@@ -9,6 +9,7 @@ from typing import Any
 
 from .exceptions import InvalidInput
 from .models import CatchUp, OnLost, Overlap
+from .said import said as _
 
 Check = Callable[[str, Any], Any]
 
@@ -17,7 +18,7 @@ def _seconds(field: str, value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
-        raise InvalidInput(field, value, "is not a number of seconds above 0", "Leave it out for no limit.")
+        raise InvalidInput(field, value, _("is not a number of seconds above 0"), _("Leave it out for no limit."))
     return float(value)
 
 
@@ -25,26 +26,30 @@ def _whole_seconds(field: str, value: Any) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**31:
-        raise InvalidInput(field, value, "is not a whole number of seconds above 0", "Leave it out for no deadline.")
+        raise InvalidInput(
+            field, value, _("is not a whole number of seconds above 0"), _("Leave it out for no deadline.")
+        )
     return value
 
 
 def _count(field: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value < 2**31:
-        raise InvalidInput(field, value, "is not a whole number from 1", "")
+        raise InvalidInput(field, value, _("is not a whole number from 1"), "")
     return value
 
 
 def _priority(field: str, value: Any) -> int | None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 255):
-        raise InvalidInput(field, value, "is not a whole number from 0 to 255", "Redis knows 0 (first) to 9.")
+        raise InvalidInput(field, value, _("is not a whole number from 0 to 255"), _("Redis knows 0 (first) to 9."))
     return value
 
 
 def _choice(choices: Any) -> Check:
     def check(field: str, value: Any) -> str:
         if value not in choices.values:
-            raise InvalidInput(field, value, "is not a choice", f"Choose one of {', '.join(choices.values)}.")
+            raise InvalidInput(
+                field, value, _("is not a choice"), _("Choose one of %(choices)s.", choices=", ".join(choices.values))
+            )
         return str(value)
 
     return check
@@ -52,16 +57,16 @@ def _choice(choices: Any) -> Check:
 
 def _flag(field: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise InvalidInput(field, value, "is neither True nor False", "")
+        raise InvalidInput(field, value, _("is neither True nor False"), "")
     return value
 
 
 def _text(most: int) -> Check:
     def check(field: str, value: Any) -> str:
         if not isinstance(value, str):
-            raise InvalidInput(field, value, "is not text", "")
+            raise InvalidInput(field, value, _("is not text"), "")
         if len(value) > most or "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
-            raise InvalidInput(field, value, f"is over {most} characters or holds a NUL byte", "")
+            raise InvalidInput(field, value, _("is over %(most)s characters or holds a NUL byte", most=most), "")
         return value
 
     return check
@@ -71,17 +76,17 @@ def _queue(field: str, value: Any) -> str:
     if value in (None, ""):
         return ""
     if not isinstance(value, str) or not re.fullmatch(r"[\w.:@/+-]{1,255}", value):
-        raise InvalidInput(field, value, "is not a queue name", "Use letters, digits and . _ - : / @ +")
+        raise InvalidInput(field, value, _("is not a queue name"), _("Use letters, digits and . _ - : / @ +"))
     return value
 
 
 def _tags(field: str, value: Any) -> list[str]:
     if isinstance(value, str) or not hasattr(value, "__iter__"):
-        raise InvalidInput(field, value, "is not a list of tags", 'Write ["reports", "nightly"].')
+        raise InvalidInput(field, value, _("is not a list of tags"), _('Write ["reports", "nightly"].'))
     tags = list(value)
     for tag in tags:
         if not isinstance(tag, str) or not re.fullmatch(r"[\w.:/+ -]{1,50}", tag):
-            raise InvalidInput(field, tag, "is not a tag", "Use up to 50 letters, digits and . _ - : / +")
+            raise InvalidInput(field, tag, _("is not a tag"), _("Use up to 50 letters, digits and . _ - : / +"))
     return sorted(set(tags))
 
 
@@ -124,14 +129,19 @@ def split(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
             options["catch_up"] = CatchUp.ONE.value if _flag(field, value) else CatchUp.ALL.value
         elif field in ("jobstore", "executor"):
             if value not in ("default", None):
-                raise InvalidInput(field, value, "is not known", "Choose the worker with queue=…")
+                raise InvalidInput(field, value, _("is not known"), _("Choose the worker with queue=…"))
         elif field in CHECKS:
             options[field] = CHECKS[field](field, value)
         else:
             rest[field] = value
     soft, hard = options.get("soft_time_limit"), options.get("time_limit")
     if soft and hard and soft > hard:
-        raise InvalidInput("soft_time_limit", soft, f"is over the time_limit of {hard}", "Let the soft one come first.")
+        raise InvalidInput(
+            "soft_time_limit",
+            soft,
+            _("is over the time_limit of %(hard)s", hard=hard),
+            _("Let the soft one come first."),
+        )
     return options, rest
 
 
@@ -139,5 +149,9 @@ def refuse_unknown(fields: Mapping[str, Any], more: tuple[str, ...] = ()) -> Non
     """:raises InvalidInput: for the first name in `fields` that is no option, naming the nearest one"""
     for field, value in fields.items():
         near = difflib.get_close_matches(field, [*CHECKS, *more], n=1, cutoff=0.5)
-        mend = f"Did you mean {near[0]}?" if near else f"The options are {', '.join(sorted(CHECKS))}."
-        raise InvalidInput(field, value, "is not an option of a job", mend)
+        mend = (
+            _("Did you mean %(near)s?", near=near[0])
+            if near
+            else _("The options are %(options)s.", options=", ".join(sorted(CHECKS)))
+        )
+        raise InvalidInput(field, value, _("is not an option of a job"), mend)

@@ -8,6 +8,7 @@ from . import jobs, registry, syncing
 from .db import write_transaction
 from .exceptions import InvalidInput
 from .models import ScheduledTask, Source
+from .said import said as _
 from .triggers import trigger_to_data
 
 TOGETHER = {"task": ("task", "args", "kwargs"), "args": ("args", "kwargs"), "kwargs": ("args", "kwargs")}
@@ -61,8 +62,10 @@ def revert(job_id: str, field: str, *, by: str = "", unchanged_since: Any = None
         job = jobs.get_job(job_id, lock=True)
         said = declared(job)
         if field not in said:
-            known = f"It owns {', '.join(sorted(said))}." if said else "The job is not declared in code."
-            raise InvalidInput("field", field, "is not the code's", known)
+            known = _("It owns %(fields)s.", fields=", ".join(sorted(said)))
+            if not said:
+                known = _("The job is not declared in code.")
+            raise InvalidInput("field", field, _("is not the code's"), known)
         told = {name: said[name] for name in TOGETHER.get(field, (field,))}
         if field == "schedule":
             told = {"trigger": said["schedule"]}

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from . import arguments, jobs, options, triggers
 from .exceptions import InvalidInput
+from .said import said as _
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -86,7 +87,7 @@ def _refuse(what: Any) -> None:
     try:
         arguments.task_name(what)  # says what is wrong with it
     except InvalidInput as error:
-        mend = "Put @shared_task directly above the function, and @scheduled_job above @shared_task."
+        mend = _("Put @shared_task directly above the function, and @scheduled_job above @shared_task.")
         raise InvalidInput(error.field, error.value, error.problem, mend) from None
 
 
@@ -99,8 +100,9 @@ def declarations() -> tuple[dict[str, Declaration], dict[str, InvalidInput]]:
         other = found.setdefault(declaration.id, declaration)
         if other.task.name != declaration.task.name:
             refused[declaration.id] = InvalidInput(
-                "id", declaration.id, f"is declared for {other.task.name} and for {declaration.task.name}",
-                "Give one of them another id.",
+                "id", declaration.id,
+                _("is declared for %(task)s and for %(other)s", task=other.task.name, other=declaration.task.name),
+                _("Give one of them another id."),
             )  # fmt: skip
         found[declaration.id] = declaration
     return {job_id: declaration for job_id, declaration in found.items() if job_id not in refused}, refused

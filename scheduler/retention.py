@@ -15,6 +15,7 @@ from . import chores, clock, conf, sweep
 from .db import write_transaction
 from .exceptions import InvalidInput
 from .models import TERMINAL, Chore, RetentionRule
+from .said import said as _
 
 MOST_DAYS = 36_500
 MOST_RUNS = 100_000
@@ -107,18 +108,27 @@ def last_sweep() -> Sweep:
 def _check_state(state: Any) -> None:
     if state != OTHERS and state not in TERMINAL:
         known = ", ".join(TERMINAL)
-        raise InvalidInput("state", state, "is not a state that runs end in", f'It is one of {known}, or "" for all.')
+        raise InvalidInput(
+            "state",
+            state,
+            _("is not a state that runs end in"),
+            _('It is one of %(known)s, or "" for all.', known=known),
+        )
 
 
 def _days(field: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_DAYS:
-        raise InvalidInput(field, value, "is not a number of days", f"It takes 0 to {MOST_DAYS} (a century).")
+        raise InvalidInput(
+            field, value, _("is not a number of days"), _("It takes 0 to %(most)s (a century).", most=MOST_DAYS)
+        )
     return float(value)
 
 
 def _runs(field: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_RUNS:
-        raise InvalidInput(field, value, "is not a number of runs", f"It takes whole numbers from 0 to {MOST_RUNS}.")
+        raise InvalidInput(
+            field, value, _("is not a number of runs"), _("It takes whole numbers from 0 to %(most)s.", most=MOST_RUNS)
+        )
     return value
 
 

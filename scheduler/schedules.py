@@ -14,6 +14,7 @@ from . import clock, options, triggers
 from .exceptions import InvalidInput, InvalidTrigger
 from .jobstore import load_trigger
 from .models import ScheduledTask
+from .said import said as _
 
 logger = logging.getLogger(__name__)
 
@@ -33,12 +34,14 @@ def build_trigger(trigger: Any, arguments: dict[str, Any], crontab: str | None =
             options.refuse_unknown({k: v for k, v in arguments.items() if k != "timezone"})
         return triggers.trigger_from_data(trigger, timezone=arguments.get("timezone"))
     if trigger is None and crontab is None and not arguments.keys() - {"timezone"}:
-        raise InvalidTrigger("trigger", None, "is missing", f"Give one of {', '.join(TRIGGER_TYPES)} or a crontab.")
+        raise InvalidTrigger(
+            "trigger", None, _("is missing"), _("Give one of %(types)s or a crontab.", types=", ".join(TRIGGER_TYPES))
+        )
     if trigger is None and crontab is None and "run_date" not in arguments:
         for name in arguments.keys() - {"timezone"}:
             if types := triggers.types_taking(name):
-                mend = f"{name} is an argument of the trigger {types[0]!r}: name it, too."
-                raise InvalidTrigger("trigger", None, "is missing", mend)
+                mend = _("%(name)s is an argument of the trigger %(type)r: name it, too.", name=name, type=types[0])
+                raise InvalidTrigger("trigger", None, _("is missing"), mend)
         options.refuse_unknown({k: v for k, v in arguments.items() if k != "timezone"})
     rest = dict(arguments)
     timezone = rest.pop("timezone", None)
@@ -48,7 +51,7 @@ def build_trigger(trigger: Any, arguments: dict[str, Any], crontab: str | None =
 def first_run_time(trigger: BaseTrigger, now: datetime, job_id: str) -> datetime:
     first = triggers.first_fire_time(trigger, now, job_id=job_id)
     if first is None:
-        raise InvalidTrigger("trigger", triggers.describe(trigger), "never fires from now on", "Move its dates.")
+        raise InvalidTrigger("trigger", triggers.describe(trigger), _("never fires from now on"), _("Move its dates."))
     return first
 
 
@@ -59,9 +62,9 @@ def aware(field: str, value: Any) -> datetime | None:
         try:
             value = datetime.fromisoformat(value)
         except ValueError:
-            raise InvalidInput(field, value, "is not a date and time", "Write 2026-12-01T09:00+00:00.") from None
+            raise InvalidInput(field, value, _("is not a date and time"), _("Write 2026-12-01T09:00+00:00.")) from None
     if not isinstance(value, datetime):
-        raise InvalidInput(field, value, "is not a date and time", "Write 2026-12-01T09:00+00:00.")
+        raise InvalidInput(field, value, _("is not a date and time"), _("Write 2026-12-01T09:00+00:00."))
     return value if value.tzinfo is not None else django_timezone.make_aware(value)
 
 

@@ -12,6 +12,7 @@ from .db import write_transaction
 from .exceptions import DuplicateJob, InvalidInput, RestoreError, SchedulerError
 from .models import ScheduledTask, Source
 from .registry import Declaration, declarations
+from .said import said as _
 
 
 @dataclass
@@ -59,8 +60,8 @@ def sync(*, plan_only: bool = False, prune: bool = False) -> SyncReport:
     )
     if prune and report.unloaded:
         raise InvalidInput(
-            "prune", ", ".join(module for module, _ in report.unloaded), "could not be loaded",
-            "Mend it first: its jobs would count as gone.",
+            "prune", ", ".join(module for module, _why in report.unloaded), _("could not be loaded"),
+            _("Mend it first: its jobs would count as gone."),
         )  # fmt: skip
     for job_id, declaration in declared.items():
         try:

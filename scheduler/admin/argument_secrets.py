@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..exceptions import InvalidInput
+from ..said import said as _
 from ..secrets import MASK, looks_secret, mask, mask_positional
 from .task_signature import ABSENT
 
@@ -29,7 +30,7 @@ def restored(value: Any, stored: Any = ABSENT, name: str = "") -> Any:
     if stored is not ABSENT and value == masked(stored, name):
         return stored
     if value == MASK and looks_secret(name):
-        raise InvalidInput(name, MASK, "stands for a stored value, and none is stored here", "Type it in.")
+        raise InvalidInput(name, MASK, _("stands for a stored value, and none is stored here"), _("Type it in."))
     if isinstance(value, dict):
         known = stored if isinstance(stored, dict) else {}
         return {key: restored(item, known.get(key, ABSENT), str(key)) for key, item in value.items()}
@@ -48,7 +49,7 @@ def restored_unnamed(value: Any, stored: Any) -> Any:
     if stored is not ABSENT and value == mask(mask_positional(stored, "")):
         return stored
     if _holds_mask(value):
-        raise InvalidInput("args", MASK, "stands for a stored value, and none is stored here", "Type it in.")
+        raise InvalidInput("args", MASK, _("stands for a stored value, and none is stored here"), _("Type it in."))
     return value
 
 

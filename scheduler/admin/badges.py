@@ -8,6 +8,7 @@ from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from ..models import State
 
@@ -55,7 +56,7 @@ RUN_LOOKS = {
     State.MISSED: Look(State.MISSED.label, "warn", "warn"),
 }
 JOB_LOOKS = {
-    "scheduled": Look(_("scheduled"), "clock", "good"),
+    "scheduled": Look(pgettext_lazy("state of a job", "scheduled"), "clock", "good"),
     "paused": Look(_("paused"), "pause", "warn"),
     "finished": Look(_("finished"), "flag", "quiet"),
     "broken": Look(_("broken"), "warn", "bad"),

@@ -23,7 +23,7 @@ from . import nav
 from .lists import ListAdmin, M
 from .live import live
 from .once import new_token
-from .text import harmless
+from .text import explained, harmless
 from .zones import in_viewers_zone
 
 Done = TypeVar("Done")
@@ -124,7 +124,7 @@ class ConsoleAdmin(ListAdmin[M]):
             try:
                 done.append(act(found))
             except SchedulerError as error:
-                refused.append(format_html("<strong>{}</strong>: {}", harmless(found), harmless(error)))
+                refused.append(format_html("<strong>{}</strong>: {}", harmless(found), explained(error)))
             else:
                 self.log_change(request, found, record if isinstance(record, str) else record(found, done[-1]))
         for text in refused[:MOST_REFUSALS_SHOWN]:

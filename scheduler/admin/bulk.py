@@ -16,6 +16,7 @@ from ..models import BulkAction, ScheduledTask, TaskRun
 from . import times
 from .badges import icon
 from .base import ConsoleAdmin
+from .reasons import said
 from .text import harmless
 
 WORDS = {
@@ -51,7 +52,7 @@ class BulkAdmin(ConsoleAdmin[BulkAction]):
             "finished": times.ago(found.finished_at, now) if found.finished_at else "",
             "left": max(0, found.total - found.done - found.refused),
             "refusals": [
-                {"id": harmless(key), "why": harmless(why), "url": self.url_of(key, of=of)} for key, why in refusals
+                {"id": harmless(key), "why": said(why), "url": self.url_of(key, of=of)} for key, why in refusals
             ],
             "more": max(0, found.refused - len(refusals)),
             "objects_url": self.list_url(of) if self.may_view(request, of) else "",

@@ -10,6 +10,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from .charts import heat
 
@@ -62,7 +63,7 @@ def heat_table(title: str, given: Heat, current: datetime | None = None) -> Safe
 
 
 def _heading(day: date) -> tuple[str, str]:
-    return date_format(day, "D"), date_format(day, "j M")
+    return date_format(day, "D"), date_format(day, pgettext("date format", "j M"))
 
 
 def _cell(given: Heat, place: tuple[date, int], most: int, here: tuple[date, int] | None) -> SafeString:

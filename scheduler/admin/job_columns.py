@@ -19,6 +19,7 @@ from . import zones
 from .badges import badge
 from .job_actions import JobActions
 from .job_runs import figures
+from .reasons import said
 from .run_strip import in_short, length_of, strip
 from .text import dotted, first_line, harmless
 from .times import LATE_AFTER, ago
@@ -30,7 +31,7 @@ class JobColumns(JobActions):
     @admin.display(description=gettext_lazy("state"))
     def state(self, job: ScheduledTask) -> SafeString:
         state = state_of(job)
-        return badge(state, harmless(job.broken_reason) if state == "broken" else "")
+        return badge(state, said(job.broken_reason) if state == "broken" else "")
 
     @admin.display(description=gettext_lazy("job"), ordering="job_id")
     def job_cell(self, job: ScheduledTask) -> SafeString:
@@ -47,7 +48,7 @@ class JobColumns(JobActions):
 
     @admin.display(description=gettext_lazy("schedule"))
     def schedule_cell(self, job: Any) -> SafeString:
-        error = job.broken_reason if state_of(job) == "broken" else job.schedule.error
+        error = said(job.broken_reason) if state_of(job) == "broken" else job.schedule.error
         if error:
             return format_html('<span class="sched-error">{}</span>', first_line(error))
         return format_html(
@@ -78,7 +79,7 @@ class JobColumns(JobActions):
             return format_html(
                 '<a class="sched-plain" href="{}">{}</a><span class="sched-under">{}{}{}</span>',
                 self.url_of(run.id, of=TaskRun),
-                badge(run.state, first_line(run.why)),
+                badge(run.state, first_line(said(run.why))),
                 ago(run.scheduled_at, now),
                 " · " if length else "",
                 length,

@@ -14,6 +14,7 @@ from ..triggers import warnings
 from . import job_charts, job_parts
 from .badges import badge
 from .job_asked import Asked
+from .reasons import said
 from .text import harmless
 
 
@@ -55,7 +56,7 @@ def job_page(asked: Asked, name: str, *, is_refresh: bool) -> dict[str, Any]:
         "badge": badge(state),
         "job_id": harmless(asked.job.id),
         "description": harmless(asked.job.description),
-        "broken_reason": "" if state == "removed" else harmless(asked.job.broken_reason),
+        "broken_reason": "" if state == "removed" else said(asked.job.broken_reason),
         "schedule_error": "" if state == "removed" else asked.schedule.error,
         "warnings": [harmless(text) for text in warnings(trigger)] if trigger is not None else [],
         "parts": [(each.title, f"?tab={key}", key == name) for key, each in parts.items()],

@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ..models import CatchUp, OnLost, Overlap, ScheduledTask
+from .text import sentences
 from .times import duration
 
 
@@ -43,7 +44,7 @@ def _catch_up(job: ScheduledTask) -> str:
     }[job.catch_up]
     if job.misfire_grace_time is not None:
         late = _("One that is more than %s late does not run.") % duration(job.misfire_grace_time)
-        return f"{text} {late}"
+        return sentences(text, late)
     return text
 
 
@@ -65,4 +66,4 @@ def _limits(job: ScheduledTask) -> str:
         parts.append(_("After %s the task is asked to stop.") % duration(job.soft_time_limit))
     if job.time_limit is not None:
         parts.append(_("After %s it is killed.") % duration(job.time_limit))
-    return " ".join(parts) or _("It has all the time that it wants.")
+    return sentences(*parts) if parts else _("It has all the time that it wants.")

@@ -12,7 +12,7 @@ from ..exceptions import SchedulerError
 from ..jobs import restore_trigger
 from ..models import ScheduledTask
 from ..triggers import describe, timezone_of, trigger_to_data
-from .text import harmless
+from .text import explained, harmless
 
 
 @dataclass(frozen=True)
@@ -37,4 +37,4 @@ def schedule_of(job: ScheduledTask) -> Schedule:
             zone=timezone_of(trigger),
         )
     except SchedulerError as error:
-        return Schedule(error=harmless(error))
+        return Schedule(error=explained(error))

@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from . import exporting
 from .live import live
@@ -111,7 +112,8 @@ class ListAdmin(_ModelAdmin[M]):
             return HttpResponseRedirect(request.path)
         hidden = () if self.may(request, "view_arguments") else self.confidential_columns
         columns = [column for column in self.export_columns if column not in hidden]
-        name = str(self.opts.verbose_name_plural)
+        with override(None):  # a file's name keeps to ASCII
+            name = str(self.opts.verbose_name_plural)
         return exporting.as_file(request, name, kind, columns, self.export_documents(changelist))
 
     def response_action(  # type: ignore[override]

@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from .. import clock
-from . import times, zones
+from . import languages, times, zones
 
 PAGES: dict[str, tuple[str | Promise, str, str, str]] = {
     "dashboard": (_("Dashboard"), "app_list", "", "d"),
@@ -64,6 +64,8 @@ def navigation(request: HttpRequest, current: str) -> dict[str, Any]:
         "zones": [(key, word, key == zones.chosen(request)) for key, word in zones.CHOICES.items()],
         "zone_name": str(zones.zone_of(request)),
         "zones_url": reverse("admin:scheduler_times", current_app=site),
+        "languages": languages.languages(),
+        "languages_url": languages.address(),
         "here": request.get_full_path(),
         "words": times.words(clock.now()),
         "request": request,

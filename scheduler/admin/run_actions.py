@@ -25,7 +25,7 @@ from .lists import is_across
 from .once import id_of, new_token
 from .run_filters import instant
 from .run_list import STRETCH
-from .text import harmless
+from .text import explained, harmless
 from .times import clock as clock_time
 from .times import time_tag
 
@@ -122,7 +122,7 @@ class RunActions(ConsoleAdmin[TaskRun]):
         try:
             self._check_may_do_to_many(request, action, {task for _key, _state, task in found})
         except SchedulerError as error:
-            self.message_user(request, harmless(error), messages.ERROR)
+            self.message_user(request, explained(error), messages.ERROR)
             return None
         token = request.POST.get("token") or new_token()
         by, user_id = asked_by(request), request.user.pk

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from ..models import State, TaskRun
 from .badges import badge
+from .reasons import said
 from .text import first_line, harmless
 from .times import duration, elapsed
 
@@ -19,7 +20,7 @@ HEAVY = ("args", "kwargs", "options", "result", "traceback", "earlier_attempts")
 
 def run_badge(run: TaskRun) -> SafeString:
     """Return the badge of a run, with the reason of its state on hover."""
-    return badge(run.state, first_line(run.reason or run.exception))
+    return badge(run.state, first_line(said(run.reason) or run.exception))
 
 
 def run_length(run: TaskRun, now: datetime) -> SafeString | str:
@@ -34,8 +35,8 @@ def run_why(run: TaskRun) -> str:
     if run.state == State.SUCCESS:
         return ""
     if run.waiting:
-        return first_line(run.reason) or _("Waits until a live run of its job ends.")
-    return first_line(run.exception or run.reason)
+        return first_line(said(run.reason)) or _("Waits until a live run of its job ends.")
+    return first_line(run.exception or said(run.reason))
 
 
 def run_progress(run: TaskRun) -> SafeString | str:

@@ -17,7 +17,7 @@ from ..models import State, TaskRun
 from .base import asked_by
 from .processes import process_of, process_state
 from .run_display import run_badge, run_length, run_progress
-from .text import harmless
+from .text import explained, harmless
 from .times import ago
 from .zones import in_viewers_zone
 
@@ -37,7 +37,7 @@ def terminate(admin: Any, request: HttpRequest, run_id: uuid.UUID) -> HttpRespon
             admin.message_user(request, text, messages.SUCCESS)
             return back
     except SchedulerError as error:
-        admin.message_user(request, harmless(error), messages.ERROR)
+        admin.message_user(request, explained(error), messages.ERROR)
         return back
     if run.state != State.RUNNING:
         admin.message_user(request, _("It is not running, so there is no process to end."), messages.WARNING)

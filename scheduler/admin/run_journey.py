@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from .. import conf
 from ..models import State, TaskRun
 from .badges import icon
+from .reasons import said
 from .run_display import run_badge, run_length
 from .text import first_line, harmless
 from .times import clock, duration, elapsed, precise, time_tag
@@ -104,7 +105,7 @@ def earlier_attempts(run: TaskRun, now: datetime) -> list[dict[str, Any]]:
             "started": _at(each.get("started_at"), now),
             "took": duration(_seconds(each.get("started_at"), each.get("ended_at"))),
             "worker": harmless(each.get("worker") or ""),
-            "end": first_line(str(each.get("reason") or "")),
+            "end": first_line(said(str(each.get("reason") or ""))),
         }
         for each in _told(run)
     ]

@@ -22,7 +22,7 @@ from ..runs import get
 from ..runs.logs import Piece, read_log, whole_log
 from . import zones
 from .exporting import streamed
-from .text import harmless
+from .text import explained, harmless
 
 SHOWN_CHARS = 200_000
 """How much of a log's end a page begins with, and how much it fetches at once."""
@@ -91,7 +91,7 @@ def _run(admin: Any, request: HttpRequest, run_id: uuid.UUID) -> TaskRun:
     try:
         return get(run_id)
     except RunNotFound as error:
-        raise Http404(str(error)) from None
+        raise Http404(explained(error)) from None
 
 
 def _lines(run: TaskRun, pieces: list[Piece]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from .. import conf, queues
 from ..models import LIVE, State, TaskRun
 from ..publishing import queue_name
 from .processes import process_of, process_state
+from .reasons import said
 from .run_display import run_badge
 from .text import first_line, harmless
 from .times import LATE_AFTER, ago, clock
@@ -70,10 +71,10 @@ def _in_line(run: TaskRun, now: datetime) -> SafeString:
 
 
 def _next_attempt(run: TaskRun, now: datetime) -> SafeString:
-    why = first_line(run.reason or run.exception)
+    why = first_line(said(run.reason) or run.exception)
     if run.publish_at is None:
-        return format_html(_("{}. It is tried again."), why.rstrip("."))
-    return format_html(_("{}. Attempt {} starts {}."), why.rstrip("."), run.attempt, ago(run.publish_at, now))
+        return format_html(_("{}. It is tried again."), why.rstrip(".。"))
+    return format_html(_("{}. Attempt {} starts {}."), why.rstrip(".。"), run.attempt, ago(run.publish_at, now))
 
 
 def _silent_worker(run: TaskRun, now: datetime) -> Iterator[Note]:

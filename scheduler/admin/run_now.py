@@ -26,7 +26,7 @@ from ..secrets import mask_arguments
 from .argument_fields import ArgumentForm
 from .base import asked_by
 from .once import id_of, new_token
-from .text import as_json, harmless, sentence
+from .text import as_json, explained, harmless, sentence
 from .zones import in_viewers_zone
 
 MOST_QUEUES = 100
@@ -170,13 +170,13 @@ class _Page:
         """Put an error where its input is."""
         if isinstance(error, JobNotFound | NotAllowed):
             text = _("Its job has been removed meanwhile, so it can’t be run. Nothing was done.")
-            self.form.add_error(None, text if isinstance(error, JobNotFound) else harmless(error))
+            self.form.add_error(None, text if isinstance(error, JobNotFound) else explained(error))
         elif isinstance(error, InvalidInput) and error.field in self.form.fields:
             self.form.add_error(error.field, sentence(error))
         elif self.arguments is not None and isinstance(error, InvalidInput) and error.field in ("args", "kwargs"):
             self.arguments.add_error(None, sentence(error))
         else:
-            self.form.add_error(None, harmless(error))
+            self.form.add_error(None, explained(error))
 
     def _context(self) -> dict[str, Any]:
         args, kwargs = mask_arguments(self.job.task, self.given.args, self.given.kwargs) if self.may_see else ([], {})

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from ..documents import queue_name
 from ..models import State, TaskRun
 from ..secrets import mask, mask_arguments
+from .reasons import said
 from .run_display import run_badge, run_length, run_progress
 from .run_journey import attempts, earlier_attempts, journey
 from .run_notes import notes
@@ -35,7 +36,7 @@ def run_overview(run: TaskRun, now: datetime, *, shows_arguments: bool) -> dict[
         "progress": run_progress(run),
         "notes": notes(run, now),
         "facts": _facts(run),
-        "reason": "" if run.is_live else harmless(run.reason),
+        "reason": "" if run.is_live else said(run.reason),
         "exception": harmless(run.exception),
         "traceback": harmless(run.traceback),
         "failed_attempt": run.attempt - 1 if run.is_live else None,

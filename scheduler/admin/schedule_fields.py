@@ -9,12 +9,12 @@ from django import forms
 from django.utils.dates import WEEKDAYS as WEEKDAY_NAMES
 from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from ..exceptions import InvalidInput
 from .inputs import LocalInput, QuickSelect
 from .schedule_kinds import DAYS_OF_MONTH, UNITS, WEEKDAYS, Values, as_text
-from .text import harmless, sentence
+from .text import explained, harmless, sentence
 from .typed_values import read_json
 
 INSTANT, TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", r"\d\d:\d\d(:\d\d)?"
@@ -58,7 +58,7 @@ PLACES = {
 
 
 def _days_of_month() -> list[tuple[str, Any]]:
-    words = [*(_("day %s") % day for day in range(1, 32)), _("the last day"), *ORDINALS]
+    words = [*(ngettext("day %s", "days %s", 1) % day for day in range(1, 32)), _("the last day"), *ORDINALS]
     return list(zip(DAYS_OF_MONTH, words, strict=True))
 
 
@@ -144,6 +144,6 @@ class PlainFields(forms.Form):
         if path == "start_date" and kind == "interval":
             place = "counted_from"
         if kind == "data" and path != "timezone":
-            self.add_error("trigger_json", harmless(error))
+            self.add_error("trigger_json", explained(error))
         else:
             self.add_error(place if place in self.fields else "kind", sentence(error))

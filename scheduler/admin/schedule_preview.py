@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from ..exceptions import SchedulerError
 from ..models import State, TaskRun
 from ..triggers import DateTrigger, describe, first_fire_time, pace, timezone_of, touched, upcoming, warnings
-from .text import harmless
+from .text import explained, harmless
 from .times import ago, duration
 
 FIRINGS = 5
@@ -34,7 +34,7 @@ def preview(trigger: BaseTrigger, now: datetime, *, job_id: str = "") -> dict[st
         firings = [] if first is None else [first, *upcoming(trigger, FIRINGS - 1, after=first, job_id=job_id)]
         rate = pace(trigger, after=now, job_id=job_id)
     except SchedulerError as error:
-        return {"fault": harmless(error)}
+        return {"fault": explained(error)}
     here = timezone.get_current_timezone()
     return {
         "words": harmless(describe(trigger)),

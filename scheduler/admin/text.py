@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from functools import reduce
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
-from ..exceptions import InvalidInput
+from ..exceptions import InvalidInput, shorten
+from ..said import Said, spoken
 from ..texts import TERMINAL_SEQUENCE
 
 INVISIBLE = re.compile(
@@ -62,4 +66,18 @@ def dotted(name: str) -> SafeString:
 
 def sentence(error: InvalidInput) -> str:
     """Return what is wrong with an input and how to mend it, without the input's name: it stands beside it."""
-    return harmless(str(error).removeprefix(f"{error.field}: "))
+    said = {"value": shorten(error.value), "problem": spoken(error.problem)}
+    return harmless(sentences(_("%(value)s %(problem)s.") % said, spoken(error.mend)))
+
+
+def sentences(*given: str) -> str:
+    """Return sentences one after the other, as the active language sets them; empty ones are left out."""
+    found = [each for each in given if each]
+    return reduce(lambda one, more: pgettext("two sentences", "%(one)s %(more)s") % {"one": one, "more": more}, found)
+
+
+def explained(error: Exception) -> str:
+    """Return what an error says, in the language of the page as far as it is one of ours."""
+    if isinstance(error, InvalidInput):
+        return _("%(field)s: %(sentence)s") % {"field": harmless(error.field), "sentence": sentence(error)}
+    return harmless(spoken(error.args[0]) if error.args and isinstance(error.args[0], Said) else error)

@@ -12,6 +12,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from ..models import LIVE, State
 from .badges import RUN_LOOKS
@@ -124,10 +125,10 @@ def ticks(first: datetime, last: datetime) -> list[tuple[datetime, str]]:
     moment = midnight + timedelta(seconds=((timezone.localtime(first) - midnight).total_seconds() // step + 1) * step)
     day = midnight.date()
     while moment <= last:
-        text = date_format(moment, "j M") if step >= DAY else date_format(moment, "H:i:s" if step < MINUTE else "H:i")
+        shape = pgettext("date format", "j M") if step >= DAY else "H:i:s" if step < MINUTE else "H:i"
         if step < DAY and moment.date() != day:
-            text, day = date_format(moment, "j M H:i"), moment.date()
-        found.append((moment, text))
+            shape, day = pgettext("date format", "j M H:i"), moment.date()
+        found.append((moment, date_format(moment, shape)))
         moment += timedelta(seconds=step)
     return found
 

@@ -9,6 +9,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 LATE_AFTER = 5.0
@@ -76,7 +77,7 @@ def clock(moment: datetime, now: datetime) -> str:
     if local.date() == today.date():
         return date_format(local, "H:i:s")
     if abs(local - today) < timedelta(days=180):
-        return date_format(local, "j M, H:i:s")
+        return date_format(local, pgettext("date format", "j M, H:i:s"))
     return date_format(local, "Y-m-d H:i")
 
 

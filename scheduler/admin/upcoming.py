@@ -15,7 +15,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from .. import clock, forecast
 from ..models import ScheduledTask
@@ -111,7 +111,7 @@ def _busiest(heat: Heat) -> SafeString | str:
 
 
 def _day(day: date) -> str:
-    return date_format(day, "D j M")
+    return date_format(day, pgettext("date format", "D j M"))
 
 
 def _agenda(request: HttpRequest, chosen: Chosen, now: datetime) -> dict[str, Any]:

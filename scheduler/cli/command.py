@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as AnyDatabaseError
 from django.db import InterfaceError, OperationalError, ProgrammingError, connection
+from django.utils.translation import override
 
 from .. import conf, reach
 from ..exceptions import SchedulerError
@@ -59,7 +60,7 @@ class ToolCommand(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> Any:
         try:
             conf.validate(getattr(settings, "SCHEDULER", {}))
-            with _silence(self.silenced):
+            with _silence(self.silenced), override(None):  # English, for scripts and for the manual
                 return super().execute(*args, **options)
         except SchedulerError as error:
             raise Error(_one_line(error), returncode=REFUSED) from error

@@ -12,6 +12,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from .. import clock
 from ..exceptions import JobNotFound, NotAllowed, RunNotFound
 from ..models import LIVE, State, TaskRun
+from ..said import said as _
 from .endings import Outcome, end
 from .statements import NOT_STARTED
 
@@ -43,7 +44,9 @@ def cancel(run_id: str | uuid.UUID, *, by: str = "", reason: str = "") -> TaskRu
         running.update(cancel_requested_at=clock.now(), cancel_requested_by=by, reason=text)
         run = get(run_id)
     if not run.is_live:
-        raise NotAllowed(f"Run {run.id} can't be cancelled: it has ended already ({run.state}).")
+        raise NotAllowed(
+            _("Run %(run)s can't be cancelled: it has ended already (%(state)s).", run=run.id, state=_(run.state))
+        )
     return run
 
 
@@ -100,7 +103,9 @@ def retry(
 
     run = get(run_id)
     if run.is_live:
-        raise NotAllowed(f"Run {run.id} can't be retried: it has not ended ({run.state}).")
+        raise NotAllowed(
+            _("Run %(run)s can't be retried: it has not ended (%(state)s).", run=run.id, state=_(run.state))
+        )
     try:
         return run_job(
             run.job_id,
@@ -113,4 +118,6 @@ def retry(
             run_id=new_id,
         )
     except JobNotFound:
-        raise NotAllowed(f"Run {run.id} can't be retried: its job {run.job_id!r} is gone.") from None
+        raise NotAllowed(
+            _("Run %(run)s can't be retried: its job %(job)r is gone.", run=run.id, job=run.job_id)
+        ) from None

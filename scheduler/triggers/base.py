@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from apscheduler.triggers.base import BaseTrigger
 
 from scheduler.exceptions import InvalidTrigger, PlanningError
+from scheduler.said import said as _
 
 from .values import check_order, read_datetime
 from .zones import UTC, default_timezone, read_timezone, zone_name
@@ -20,6 +21,8 @@ MAX_STEPS = 10_000
 DOOR_STEPS = 1_000
 """The same when a trigger is checked at the door, so that what passes there has room later."""
 STATE_VERSION = 1
+_ENDLESS = _("the search for the next firing did not end")
+_JITTER = _("the jitter covers so many firings that the search for the next one did not end")
 
 
 class Search:
@@ -30,14 +33,14 @@ class Search:
     def __init__(self, job_id: str = "", steps: int = MAX_STEPS) -> None:
         self.job_id, self.steps = job_id, steps
 
-    def step(self, problem: str = "the search for the next firing did not end") -> None:
+    def step(self, problem: str = _ENDLESS) -> None:
         """Count one step.
 
         :raises PlanningError: when there are none left
         """
         self.steps -= 1
         if self.steps < 0:
-            raise PlanningError(f"{problem} within the allowed number of steps")
+            raise PlanningError(_("%(problem)s within the allowed number of steps", problem=problem))
 
 
 class Schedule(BaseTrigger):
@@ -70,7 +73,7 @@ class Schedule(BaseTrigger):
         try:
             nominal = self.nominal(after - timedelta(seconds=self.jitter), search)
             while nominal is not None and (best is None or nominal < best):
-                search.step("the jitter covers so many firings that the search for the next one did not end")
+                search.step(_JITTER)
                 instant = nominal + self._shift(nominal, search.job_id)
                 if end is not None and instant > end:
                     instant = end
@@ -99,11 +102,13 @@ class Schedule(BaseTrigger):
     def __setstate__(self, state: Any) -> None:
         # Through __init__, so that a state which somebody has edited meets the same checks as any input.
         if not isinstance(state, dict) or state.get("version") != STATE_VERSION:
-            raise InvalidTrigger("trigger", state, f"is not the state of a stored {self.TYPE} trigger")
+            raise InvalidTrigger("trigger", state, _("is not the state of a stored %(type)s trigger", type=self.TYPE))
         try:
             self.__init__(**{key: value for key, value in state.items() if key != "version"})  # type: ignore[misc]
         except TypeError:
-            raise InvalidTrigger("trigger", state, f"is not the state of a stored {self.TYPE} trigger") from None
+            raise InvalidTrigger(
+                "trigger", state, _("is not the state of a stored %(type)s trigger", type=self.TYPE)
+            ) from None
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.__getstate__() == other.__getstate__()

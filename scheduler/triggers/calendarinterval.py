@@ -8,6 +8,7 @@ from typing import Any
 from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger as LibraryCalendarIntervalTrigger
 
 from scheduler.exceptions import InvalidTrigger
+from scheduler.said import said as _
 
 from .base import Bounded, Search
 from .values import check_order, read_date, read_jitter, read_whole
@@ -48,7 +49,7 @@ class CalendarIntervalTrigger(Bounded, LibraryCalendarIntervalTrigger):
         self._months = self.years * 12 + self.months
         self._days = self.weeks * 7 + self.days
         if not self._months and not self._days:
-            raise InvalidTrigger("trigger.days", 0, "makes an interval under one day", "Write days=1 or more.")
+            raise InvalidTrigger("trigger.days", 0, _("makes an interval under one day"), _("Write days=1 or more."))
         self._time = time(
             read_whole("hour", 0 if hour is None else hour, 0, 23),
             read_whole("minute", 0 if minute is None else minute, 0, 59),

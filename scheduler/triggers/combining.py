@@ -9,13 +9,15 @@ from apscheduler.triggers.combining import AndTrigger as LibraryAndTrigger
 from apscheduler.triggers.combining import OrTrigger as LibraryOrTrigger
 
 from scheduler.exceptions import InvalidTrigger
+from scheduler.said import said as _
 
 from .base import MICROSECOND, Schedule, Search
 from .values import read_jitter
 
 MAX_TRIGGERS = 20
 MAX_DEPTH = 3
-_MEND = 'Write "triggers": [{"type": …}, {"type": …}].'
+_DISAGREE = _("the triggers under 'and' did not agree on a time")
+_MEND = _('Write "triggers": [{"type": …}, {"type": …}].')
 
 
 class Combining(Schedule):
@@ -31,14 +33,19 @@ class Combining(Schedule):
         from .spec import read_triggers
 
         if isinstance(triggers, str | bytes) or not isinstance(triggers, list | tuple) or not triggers:
-            raise InvalidTrigger("trigger.triggers", triggers, "is not a list of triggers", _MEND)
+            raise InvalidTrigger("trigger.triggers", triggers, _("is not a list of triggers"), _MEND)
         if len(triggers) > MAX_TRIGGERS:
-            problem = f"has {len(triggers)} triggers"
-            raise InvalidTrigger("trigger.triggers", triggers, problem, f"It takes {MAX_TRIGGERS} at most.")
+            problem = _("has %(count)s triggers", count=len(triggers))
+            raise InvalidTrigger(
+                "trigger.triggers", triggers, problem, _("It takes %(most)s at most.", most=MAX_TRIGGERS)
+            )
         self.triggers = read_triggers(triggers, timezone)
         if depth_of(self) > MAX_DEPTH:
             raise InvalidTrigger(
-                "trigger.triggers", triggers, "is nested too deeply", f"Use at most {MAX_DEPTH} levels of and/or."
+                "trigger.triggers",
+                triggers,
+                _("is nested too deeply"),
+                _("Use at most %(most)s levels of and/or.", most=MAX_DEPTH),
             )
         self.timezone = self.triggers[0].timezone
         self.jitter = read_jitter(jitter)
@@ -66,15 +73,15 @@ class AndTrigger(Combining, LibraryAndTrigger):
             raise InvalidTrigger(
                 "trigger.triggers",
                 str(self),
-                "has more than one interval under 'and', and intervals seldom meet",
-                "Write one interval, or cron triggers.",
+                _("has more than one interval under 'and', and intervals seldom meet"),
+                _("Write one interval, or cron triggers."),
             )
 
     def nominal(self, after: datetime, search: Search) -> datetime | None:
         latest, agreeing, turn = after, 0, 0
         count = len(self.triggers)
         while agreeing < count:
-            search.step("the triggers under 'and' did not agree on a time")
+            search.step(_DISAGREE)
             found = self.triggers[turn % count].following(latest if not agreeing else latest - MICROSECOND, search)
             if found is None:
                 return None

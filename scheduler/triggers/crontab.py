@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from scheduler.exceptions import InvalidTrigger
+from scheduler.said import said as _
 
 NICKNAMES = {
     "@hourly": "0 * * * *",
@@ -26,7 +27,7 @@ NICKNAMES = {
 MAX_LENGTH = 500
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_MEND = "Write five fields (minute, hour, day of month, month, day of week), such as '30 6 * * 1-5'."
+_MEND = _("Write five fields (minute, hour, day of month, month, day of week), such as '30 6 * * 1-5'.")
 _ITEM = re.compile(r"(?:(\*)|(\w+)(?:-(\w+))?)(?:/(\d{1,4}))?", re.ASCII)
 
 _QUARTZ = re.compile(r"[#?]|^\d*[LW]+(?:-\d+)?$", re.IGNORECASE)
@@ -41,11 +42,11 @@ class _Range(NamedTuple):
 
 
 _RANGES = (
-    _Range("minute", "minute", 0, 59),
-    _Range("hour", "hour", 0, 23),
-    _Range("day of month", "day", 1, 31),
-    _Range("month", "month", 1, 12, MONTHS),
-    _Range("day of week", "day_of_week", 0, 7, WEEKDAYS),
+    _Range(_("minute"), "minute", 0, 59),
+    _Range(_("hour"), "hour", 0, 23),
+    _Range(_("day of month"), "day", 1, 31),
+    _Range(_("month"), "month", 1, 12, MONTHS),
+    _Range(_("day of week"), "day_of_week", 0, 7, WEEKDAYS),
 )
 
 
@@ -62,11 +63,13 @@ def _read(text: str) -> Crontab:
     words = text.split()
     line = " ".join(words).lower()
     if len(text) > MAX_LENGTH or not text.isascii():
-        raise InvalidTrigger("crontab", text, "is not a crontab expression", _MEND)
+        raise InvalidTrigger("crontab", text, _("is not a crontab expression"), _MEND)
     if line.startswith("@"):
         words = _nickname(text, line).split()
     if len(words) != 5:
-        raise InvalidTrigger("crontab", text, f"has {len(words)} fields instead of 5", _mend_count(words))
+        raise InvalidTrigger(
+            "crontab", text, _("has %(count)s fields instead of 5", count=len(words)), _mend_count(words)
+        )
     fields = {}
     for part, of in zip(words, _RANGES, strict=True):
         fields[of.field] = _expression(text, part, of)
@@ -80,24 +83,24 @@ def read_crontab(value: Any) -> Crontab:
     :raises InvalidTrigger: naming the field of the line that is wrong
     """
     if not isinstance(value, str):
-        raise InvalidTrigger("crontab", value, "is not text", _MEND)
+        raise InvalidTrigger("crontab", value, _("is not text"), _MEND)
     return _read(value)
 
 
 def _nickname(text: str, line: str) -> str:
     if line == "@reboot":
         raise InvalidTrigger(
-            "crontab", text, "is no time", "Set run_at_start=True to run a job when the scheduler service starts."
+            "crontab", text, _("is no time"), _("Set run_at_start=True to run a job when the scheduler service starts.")
         )
     if line not in NICKNAMES:
         near = difflib.get_close_matches(line, NICKNAMES, n=1, cutoff=0)
-        raise InvalidTrigger("crontab", text, "is not a known nickname", f"Did you mean {near[0]!r}?")
+        raise InvalidTrigger("crontab", text, _("is not a known nickname"), _("Did you mean %(near)r?", near=near[0]))
     return NICKNAMES[line]
 
 
 def _mend_count(words: list[str]) -> str:
     if len(words) in (6, 7):
-        return "Standard cron has no seconds and no years: use a cron trigger with second= or year= for those."
+        return _("Standard cron has no seconds and no years: use a cron trigger with second= or year= for those.")
     return _MEND
 
 
@@ -105,15 +108,20 @@ def _item(text: str, part: str, item: str, of: _Range) -> range | list[int]:
     """Return the values of one item of a list."""
     match = _ITEM.fullmatch(item)
     if match is None or _QUARTZ.search(item):
-        mend = f"It takes {_wanted(of)}, '*', ranges 'a-b', steps '*/n' and lists of them."
+        mend = _("It takes %(wanted)s, '*', ranges 'a-b', steps '*/n' and lists of them.", wanted=_wanted(of))
         if _QUARTZ.search(item):
-            mend = "Standard cron has no L, W, # or ?: a cron trigger takes day='last', day='3rd fri' and the like."
-        raise InvalidTrigger("crontab", text, f"has {part!r} as its {of.label}, which is not valid", mend)
+            mend = _("Standard cron has no L, W, # or ?: a cron trigger takes day='last', day='3rd fri' and the like.")
+        raise InvalidTrigger(
+            "crontab", text, _("has %(part)r as its %(field)s, which is not valid", part=part, field=of.label), mend
+        )
     star, first_text, last_text, step_text = match.groups()
     step = int(step_text or 1)
     if not 1 <= step <= of.high:
         raise InvalidTrigger(
-            "crontab", text, f"has the step {step} in its {of.label}", f"A step there is from 1 to {of.high}."
+            "crontab",
+            text,
+            _("has the step %(step)s in its %(field)s", step=step, field=of.label),
+            _("A step there is from 1 to %(high)s.", high=of.high),
         )
     if star:
         return range(of.low, of.high + 1, step) if of.high != 7 else [day % 7 for day in range(0, 8, step)]
@@ -125,10 +133,23 @@ def _item(text: str, part: str, item: str, of: _Range) -> range | list[int]:
     else:
         last = first if step_text is None else min(of.high, 6 if of.field == "day_of_week" else of.high)
     if first > last:
-        mend = f"Write two ranges: '{first_text}-{of.high},{of.low}-{last_text}'."
+        mend = _(
+            "Write two ranges: '%(first_text)s-%(high)s,%(low)s-%(last_text)s'.",
+            first_text=first_text,
+            high=of.high,
+            low=of.low,
+            last_text=last_text,
+        )
         if of.field == "day_of_week":
-            mend = f"Write two ranges: '{first_text}-6,0-{last_text}'."
-        raise InvalidTrigger("crontab", text, f"has a range in its {of.label} that runs backwards, {item!r}", mend)
+            mend = _(
+                "Write two ranges: '%(first_text)s-6,0-%(last_text)s'.", first_text=first_text, last_text=last_text
+            )
+        raise InvalidTrigger(
+            "crontab",
+            text,
+            _("has a range in its %(field)s that runs backwards, %(item)r", field=of.label, item=item),
+            mend,
+        )
     found = range(first, last + 1, step)
     return [day % 7 for day in found] if of.field == "day_of_week" else found
 
@@ -139,13 +160,19 @@ def _value(text: str, word: str, of: _Range) -> int:
     if word.lower() in of.names:
         return of.names.index(word.lower()) + (of.low if of.field == "month" else 0)
     near = difflib.get_close_matches(word.lower()[:3], of.names, n=1, cutoff=0.6)
-    mend = f"Did you mean {near[0]!r}?" if near and not word.isdigit() else f"It takes {_wanted(of)}."
-    raise InvalidTrigger("crontab", text, f"has {word!r} in its {of.label}", mend)
+    mend = (
+        _("Did you mean %(near)r?", near=near[0])
+        if near and not word.isdigit()
+        else _("It takes %(wanted)s.", wanted=_wanted(of))
+    )
+    raise InvalidTrigger("crontab", text, _("has %(word)r in its %(field)s", word=word, field=of.label), mend)
 
 
 def _wanted(of: _Range) -> str:
-    names = f" or {of.names[0]} to {of.names[-1]}" if of.names else ""
-    return f"{of.low} to {of.high}{names}"
+    if not of.names:
+        return _("%(low)s to %(high)s", low=of.low, high=of.high)
+    names = {"first": of.names[0], "last": of.names[-1]}
+    return _("%(low)s to %(high)s or %(first)s to %(last)s", low=of.low, high=of.high, **names)
 
 
 def _expression(text: str, part: str, of: _Range) -> str:

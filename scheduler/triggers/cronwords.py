@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -20,45 +20,53 @@ _LIST, _REPEAT, _PLACE = "list", "repeat", "place"
 def describe_cron(trigger: CronTrigger) -> str:
     """Return when a cron trigger fires, without its dates and jitter."""
     texts = {field.name: str(field) for field in trigger.fields}
-    time, manner = _time(*(values(name, texts[name]) for name in ("hour", "minute", "second")))
-    in_months = _months(texts["month"], _(" in %s"))
-    of_months = _months(texts["month"], _(" of %s")) or _(" of every month")
-    days = values("day_of_week", texts["day_of_week"])
-    if texts["day"] != "*":
-        words = _days(texts["day"], of_months)
-        if len(days) < 7:
-            words += _either(days, trigger)
-        words += f", {time}"
-    elif len(days) < 7:
-        words = (_("every %s") % weekdays(days) if len(days) == 1 else weekdays(days)) + in_months
-        words = {_LIST: f"{words} {time}", _REPEAT: f"{time}, {words}", _PLACE: f"{words}, {time}"}[manner]
-    elif manner == _LIST:
-        words = _("every day%(months)s %(times)s") % {"months": in_months, "times": time}
-    elif manner == _REPEAT:
-        words = time + in_months
-    else:
-        words = _("%(times)s, every day%(months)s") % {"times": time, "months": in_months}
+    words = _days_and_times(trigger, texts, _months(texts["month"]))
     if texts["week"] != "*":
-        words += _(", in ISO week %s") % ranges(values("week", texts["week"]))
+        words = _("%(words)s, in ISO week %(weeks)s") % {"words": words, "weeks": ranges(values("week", texts["week"]))}
     if texts["year"] != "*":
-        words += _(", in %s") % texts["year"].replace(",", ", ")
+        words = _("%(words)s, in %(years)s") % {"words": words, "years": texts["year"].replace(",", ", ")}
     return words
 
 
-def _either(days: Sequence[int], trigger: CronTrigger) -> str:
-    names = weekdays(days, any_of=True)
+def _days_and_times(trigger: CronTrigger, texts: Mapping[str, str], months: str) -> str:
+    times, manner = _time(*(values(name, texts[name]) for name in ("hour", "minute", "second")))
+    weekday = values("day_of_week", texts["day_of_week"])
+    said = {"times": times, "months": months}
+    if texts["day"] != "*":
+        days = _days(texts["day"], months)
+        said["days"] = days if len(weekday) == 7 else _either(days, weekday, trigger)
+        return _("%(days)s, %(times)s") % said
+    if len(weekday) < 7:
+        said["days"] = _weekdays(weekday, months)
+        return {
+            _LIST: _("%(days)s %(times)s"), _REPEAT: _("%(times)s, %(days)s"), _PLACE: _("%(days)s, %(times)s"),
+        }[manner] % said  # fmt: skip
+    if manner == _REPEAT:
+        return _("%(times)s in %(months)s") % said if months else times
+    if manner == _LIST:
+        return (_("every day in %(months)s %(times)s") if months else _("every day %(times)s")) % said
+    return (_("%(times)s, every day in %(months)s") if months else _("%(times)s, every day")) % said
+
+
+def _weekdays(days: Sequence[int], months: str) -> str:
+    words = weekdays(days) if len(days) > 1 else _("every %(weekday)s") % {"weekday": weekdays(days)}
+    return _("%(days)s in %(months)s") % {"days": words, "months": months} if months else words
+
+
+def _either(days: str, weekday: Sequence[int], trigger: CronTrigger) -> str:
+    said = {"days": days, "weekdays": weekdays(weekday, any_of=True)}
     if isinstance(trigger, CrontabTrigger) and trigger.either:
-        return _(" or any %s") % names
-    return _(" if it is %s") % names
+        return _("%(days)s or any %(weekdays)s") % said
+    return _("%(days)s if it is %(weekdays)s") % said
 
 
-def _months(text: str, pattern: str) -> str:
+def _months(text: str) -> str:
     months = values("month", text)
-    return "" if len(months) == 12 else pattern % ranges(months, month_name)
+    return "" if len(months) == 12 else ranges(months, month_name)
 
 
-def _days(text: str, of_months: str) -> str:
-    """Return the days of the month: "day 1", "days 1 to 5", "the third Friday", "the last day"."""
+def _days(text: str, months: str) -> str:
+    """Return the days: "day 1 of every month", "days 1 to 5 of May", "the third Friday of every month"."""
     numbers: list[str] = []
     named: list[str] = []
     for part in text.split(","):
@@ -71,13 +79,13 @@ def _days(text: str, of_months: str) -> str:
             named.append(_("the %(position)s %(weekday)s") % {"position": ordinal(number), "weekday": name})
         else:
             numbers.append(part)
-    if not numbers:
-        return join(named) + of_months
-    days = values("day", ",".join(numbers))
+    days = values("day", ",".join(numbers)) if numbers else ()
     if len(days) == 31:
-        return _("every day") + of_months
-    shown = ngettext("day %s", "days %s", len(days)) % ranges(days)
-    return join([shown, *named]) + of_months
+        named = [_("every day")]
+    elif days:
+        named.insert(0, ngettext("day %s", "days %s", len(days)) % ranges(days))
+    pattern = _("%(days)s of %(months)s") if months else _("%(days)s of every month")
+    return pattern % {"days": join(named), "months": months}
 
 
 def _time(hours: Sequence[int], minutes: Sequence[int], seconds: Sequence[int]) -> tuple[str, str]:
@@ -93,52 +101,63 @@ def _time(hours: Sequence[int], minutes: Sequence[int], seconds: Sequence[int]) 
         return words, manner if step_of(seconds, 60) is None else _REPEAT
     if seconds[0]:
         if len(minutes) == 60:
-            words = _("at second %(second)s of every minute") % {"second": seconds[0]}
-            return words + _hours(hours, _(" of %s")), manner
-        words = _("at second %(second)s of %(minutes)s") % {"second": seconds[0], "minutes": _minutes(minutes)}
-        return words + (_hours(hours, _(" of %s")) or _(" of every hour")), manner
+            return _within(_("at second %(second)s of every minute") % {"second": seconds[0]}, hours), manner
+        said = {"second": seconds[0], "minutes": _minutes(minutes), "hours": _hours(hours)}
+        if len(hours) == 24:
+            return _("at second %(second)s of %(minutes)s of every hour") % said, manner
+        return _("at second %(second)s of %(minutes)s of %(hours)s") % said, manner
     return _whole_minutes(hours, minutes)
 
 
 def _whole_minutes(hours: Sequence[int], minutes: Sequence[int]) -> tuple[str, str]:
     step = step_of(minutes, 60)
     if step is not None:
-        return _every_minutes(step) + _hours(hours, _(" of %s")), _REPEAT
+        return _within(_every_minutes(step), hours), _REPEAT
     if list(minutes) == [0]:
         hourly = step_of(hours, 24)
+        if hourly == 1:
+            return _("every hour"), _REPEAT
         if hourly is not None:
-            return ngettext("every hour", "every %(count)s hours", hourly) % {"count": hourly}, _REPEAT
+            return ngettext("every %(count)s hour", "every %(count)s hours", hourly) % {"count": hourly}, _REPEAT
         if hours[-1] - hours[0] == len(hours) - 1:
             span = {"first": clock(hours[0], 0), "last": clock(hours[-1], 0)}
             return _("every hour from %(first)s to %(last)s") % span, _REPEAT
     if len(hours) == 24:
         return _("at %s of every hour") % _minutes(minutes), _REPEAT
-    return _("at %(minutes)s of %(hours)s") % {"minutes": _minutes(minutes), "hours": _hours(hours, "%s")}, _PLACE
+    return _("at %(minutes)s of %(hours)s") % {"minutes": _minutes(minutes), "hours": _hours(hours)}, _PLACE
 
 
 def _with_seconds(hours: Sequence[int], minutes: Sequence[int], seconds: Sequence[int]) -> str:
     step = step_of(seconds, 60)
-    if step is not None:
-        words = ngettext("every second", "every %(count)s seconds", step) % {"count": step}
-    else:
-        words = _("at seconds %s") % ranges(seconds)
-    if len(minutes) < 60:
-        hourly = _hours(hours, _(" of %s")) or _(" of every hour")
-        return words + _(" of %s") % _minutes(minutes) + hourly
-    if step is None:
-        words += _(" of every minute")
-    return words + _hours(hours, _(" of %s"))
+    said = {"seconds": _("at seconds %s") % ranges(seconds) if step is None else _every_seconds(step)}
+    if len(minutes) == 60:
+        return _within(_("%(seconds)s of every minute") % said if step is None else said["seconds"], hours)
+    said |= {"minutes": _minutes(minutes), "hours": _hours(hours)}
+    if len(hours) == 24:
+        return _("%(seconds)s of %(minutes)s of every hour") % said
+    return _("%(seconds)s of %(minutes)s of %(hours)s") % said
+
+
+def _every_seconds(step: int) -> str:
+    if step == 1:
+        return _("every second")
+    return ngettext("every %(count)s second", "every %(count)s seconds", step) % {"count": step}
 
 
 def _every_minutes(step: int) -> str:
-    return ngettext("every minute", "every %(count)s minutes", step) % {"count": step}
+    if step == 1:
+        return _("every minute")
+    return ngettext("every %(count)s minute", "every %(count)s minutes", step) % {"count": step}
 
 
 def _minutes(minutes: Sequence[int]) -> str:
     return ngettext("minute %s", "minutes %s", len(minutes)) % ranges(minutes)
 
 
-def _hours(hours: Sequence[int], pattern: str) -> str:
-    if len(hours) == 24:
-        return ""
-    return pattern % (ngettext("hour %s", "hours %s", len(hours)) % ranges(hours))
+def _hours(hours: Sequence[int]) -> str:
+    return ngettext("hour %s", "hours %s", len(hours)) % ranges(hours)
+
+
+def _within(times: str, hours: Sequence[int]) -> str:
+    """Return times with the hours in which they are; these are left out where it is every hour."""
+    return times if len(hours) == 24 else _("%(times)s of %(hours)s") % {"times": times, "hours": _hours(hours)}

@@ -14,18 +14,19 @@ from apscheduler.triggers.cron import CronTrigger as LibraryCronTrigger
 from apscheduler.triggers.cron.fields import DEFAULT_VALUES, MAX_VALUES, MIN_VALUES, SEPARATOR
 
 from scheduler.exceptions import InvalidTrigger
+from scheduler.said import said as _
 
 NAMES: tuple[str, ...] = LibraryCronTrigger.FIELD_NAMES
 MAX_LENGTH = 500
 EXAMPLES = {
-    "year": "2027, '2027-2030', '*/2'",
-    "month": "1 to 12, 'jan-mar', '1,3,5,7-9'",
-    "day": "1 to 31, '1-15', 'last', '3rd fri', 'last fri'",
-    "week": "1 to 53, '*/2', '1-26'",
-    "day_of_week": "'mon-fri', 'sat,sun' or 0 to 6, where 0 is Monday and 6 is Sunday",
-    "hour": "0 to 23, '9-17', '*/2', '6,18'",
-    "minute": "0 to 59, '*/5', '0,30', '10-20'",
-    "second": "0 to 59, '*/10', '0,30'",
+    "year": _("2027, '2027-2030', '*/2'"),
+    "month": _("1 to 12, 'jan-mar', '1,3,5,7-9'"),
+    "day": _("1 to 31, '1-15', 'last', '3rd fri', 'last fri'"),
+    "week": _("1 to 53, '*/2', '1-26'"),
+    "day_of_week": _("'mon-fri', 'sat,sun' or 0 to 6, where 0 is Monday and 6 is Sunday"),
+    "hour": _("0 to 23, '9-17', '*/2', '6,18'"),
+    "minute": _("0 to 59, '*/5', '0,30', '10-20'"),
+    "second": _("0 to 59, '*/10', '0,30'"),
 }
 
 
@@ -35,17 +36,17 @@ def parsed(name: str, text: str, is_default: bool) -> Any:
 
     :raises InvalidTrigger: naming the field, if APScheduler refuses it or would ignore part of it
     """
-    mend = f"It takes {EXAMPLES[name]}."
+    mend = _("It takes %(wanted)s.", wanted=EXAMPLES[name])
     if len(text) > MAX_LENGTH or not text.isascii():
-        raise InvalidTrigger(f"trigger.{name}", text, "is not an expression", mend)
+        raise InvalidTrigger(f"trigger.{name}", text, _("is not an expression"), mend)
     try:
         field = LibraryCronTrigger.FIELDS_MAP[name](name, text, is_default)
     except (ValueError, OverflowError) as error:
         problem = str(error).rstrip(".").removeprefix(f"Error validating expression {text!r}: ")
-        raise InvalidTrigger(f"trigger.{name}", text, f"is not valid: {problem}", mend) from None
+        raise InvalidTrigger(f"trigger.{name}", text, _("is not valid: %(problem)s", problem=problem), mend) from None
     for part in SEPARATOR.split(text.strip()):  # some of APScheduler's patterns have no end: 'mon-fri/2', 'lastly'
         if not any(compiler.value_re.fullmatch(part) for compiler in field.COMPILERS):
-            raise InvalidTrigger(f"trigger.{name}", text, f"has a part that means nothing, {part!r}", mend)
+            raise InvalidTrigger(f"trigger.{name}", text, _("has a part that means nothing, %(part)r", part=part), mend)
     return field
 
 
@@ -53,12 +54,17 @@ def read_expression(name: str, value: Any) -> str:
     """Return the expression of one field, given as text or as a whole number, in APScheduler's spelling."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise InvalidTrigger(
-            f"trigger.{name}", value, "is neither text nor a whole number", f"It takes {EXAMPLES[name]}."
+            f"trigger.{name}",
+            value,
+            _("is neither text nor a whole number"),
+            _("It takes %(wanted)s.", wanted=EXAMPLES[name]),
         )
     try:
         text = str(value)
     except ValueError:  # more digits than Python prints
-        raise InvalidTrigger(f"trigger.{name}", "…", "is out of range", f"It takes {EXAMPLES[name]}.") from None
+        raise InvalidTrigger(
+            f"trigger.{name}", "…", _("is out of range"), _("It takes %(wanted)s.", wanted=EXAMPLES[name])
+        ) from None
     return str(parsed(name, text, False))
 
 

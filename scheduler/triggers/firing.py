@@ -8,6 +8,7 @@ from typing import Any
 from apscheduler.triggers.base import BaseTrigger
 
 from scheduler.exceptions import InvalidTrigger, PlanningError, SchedulerError
+from scheduler.said import said as _
 
 from .base import DOOR_STEPS, MICROSECOND, Schedule, Search
 from .combining import Combining
@@ -87,8 +88,8 @@ def check_fires(trigger: BaseTrigger, *, now: datetime) -> None:
                 _check_rate(ours, found)
     except PlanningError as error:
         field = "trigger.jitter" if "jitter" in str(error) else "trigger"
-        mend = "Make the jitter smaller." if field == "trigger.jitter" else "Make sure that its parts can meet."
-        raise InvalidTrigger(field, _shown(ours), f"can't be planned: {error}", mend) from None
+        mend = _("Make the jitter smaller.") if field == "trigger.jitter" else _("Make sure that its parts can meet.")
+        raise InvalidTrigger(field, _shown(ours), _("can't be planned: %(error)s", error=error.args[0]), mend) from None
     if found is None:
         _refuse_silent(ours, now)
 
@@ -100,12 +101,12 @@ def _widest_jitter(trigger: Schedule) -> timedelta:
 
 def _check_rate(trigger: Schedule, first: datetime) -> None:
     moment: datetime | None = first
-    for _ in range(_RATE_FIRINGS):
+    for _turn in range(_RATE_FIRINGS):
         moment = trigger.following(moment, Search(steps=DOOR_STEPS)) if moment is not None else None
         if moment is None or moment - first > timedelta(seconds=_RATE_SECONDS):
             return
     raise InvalidTrigger(
-        "trigger", _shown(trigger), "fires more than once a second", "Leave a second or more between firings."
+        "trigger", _shown(trigger), _("fires more than once a second"), _("Leave a second or more between firings.")
     )
 
 
@@ -113,11 +114,11 @@ def _refuse_silent(trigger: Any, now: datetime) -> None:
     end = trigger.last_instant()
     if end is not None and end < now:
         shown = trigger.end_date.isoformat()
-        raise InvalidTrigger("trigger.end_date", shown, "has passed, so it never fires", "Choose a later end.")
-    mend = "No date matches all its fields from now on; check them against each other."
+        raise InvalidTrigger("trigger.end_date", shown, _("has passed, so it never fires"), _("Choose a later end."))
+    mend = _("No date matches all its fields from now on; check them against each other.")
     if end is not None:
-        mend = "Its first firing would be after end_date."
-    raise InvalidTrigger("trigger", _shown(trigger), "never fires", mend)
+        mend = _("Its first firing would be after end_date.")
+    raise InvalidTrigger("trigger", _shown(trigger), _("never fires"), mend)
 
 
 def _shown(trigger: Schedule) -> str:

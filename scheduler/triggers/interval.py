@@ -9,6 +9,7 @@ from apscheduler.triggers.date import DateTrigger as LibraryDateTrigger
 from apscheduler.triggers.interval import IntervalTrigger as LibraryIntervalTrigger
 
 from scheduler.exceptions import InvalidTrigger
+from scheduler.said import said as _
 
 from .base import Bounded, Schedule, Search
 from .values import read_datetime, read_jitter, read_number
@@ -104,9 +105,11 @@ def _read_interval(given: dict[str, Any]) -> timedelta:
     except OverflowError:
         interval = timedelta.max
     if interval < timedelta(seconds=1):
-        raise InvalidTrigger(field, shown, "makes an interval under one second", "Write seconds=1 or more.")
+        raise InvalidTrigger(field, shown, _("makes an interval under one second"), _("Write seconds=1 or more."))
     if interval > MAX_INTERVAL:
-        raise InvalidTrigger(field, shown, "makes an interval over 100 years", "Use a date trigger for one firing.")
+        raise InvalidTrigger(
+            field, shown, _("makes an interval over 100 years"), _("Use a date trigger for one firing.")
+        )
     return interval
 
 

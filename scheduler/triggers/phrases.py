@@ -6,22 +6,32 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import pairwise
 
-from django.utils.dates import MONTHS, WEEKDAYS
+from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext, pgettext_lazy
 
 from .crontab import neighbours
 
 Namer = Callable[[int], str]
+_MONTHS = (
+    pgettext_lazy("in a schedule", "January"), pgettext_lazy("in a schedule", "February"),
+    pgettext_lazy("in a schedule", "March"), pgettext_lazy("in a schedule", "April"),
+    pgettext_lazy("in a schedule", "May"), pgettext_lazy("in a schedule", "June"),
+    pgettext_lazy("in a schedule", "July"), pgettext_lazy("in a schedule", "August"),
+    pgettext_lazy("in a schedule", "September"), pgettext_lazy("in a schedule", "October"),
+    pgettext_lazy("in a schedule", "November"), pgettext_lazy("in a schedule", "December"),
+)  # fmt: skip
 _STEPPED = 7
 """Evenly spaced numbers from so many on are shown as steps."""
 
 
 def join(parts: Sequence[str], *, plain_end: bool = False, any_of: bool = False) -> str:
     """Return "a", "a and b", "a, b and c"; with `any_of` "a, b or c"; with `plain_end` "a, b, c"."""
+    comma = pgettext("between the items of a list", ", ")
     if len(parts) < 2 or (plain_end and len(parts) > 2):
-        return ", ".join(parts)
+        return comma.join(parts)
     pattern = _("%(most)s or %(last)s") if any_of else _("%(most)s and %(last)s")
-    return pattern % {"most": ", ".join(parts[:-1]), "last": parts[-1]}
+    return pattern % {"most": comma.join(parts[:-1]), "last": parts[-1]}
 
 
 def ranges(numbers: Sequence[int], name: Namer = str, *, any_of: bool = False) -> str:
@@ -54,7 +64,7 @@ def _merged(numbers: Sequence[int]) -> list[tuple[int, int]]:
 
 def month_name(month: int) -> str:
     """Return "January" for 1."""
-    return str(MONTHS[month])
+    return str(_MONTHS[month - 1])
 
 
 def weekday_name(weekday: int) -> str:

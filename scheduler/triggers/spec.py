@@ -17,6 +17,7 @@ from apscheduler.triggers.date import DateTrigger as LibraryDateTrigger
 from apscheduler.triggers.interval import IntervalTrigger as LibraryIntervalTrigger
 
 from scheduler.exceptions import InvalidTrigger
+from scheduler.said import said as _
 
 from .base import Schedule
 from .calendarinterval import CalendarIntervalTrigger
@@ -33,7 +34,7 @@ TYPES: dict[str, type[Schedule]] = {
     "or": OrTrigger,
 }
 OURS = (*TYPES.values(), CrontabTrigger)
-_EXAMPLE = 'Write {"type": "interval", "minutes": 5} or {"type": "cron", "crontab": "30 6 * * 1-5"}.'
+_EXAMPLE = _('Write {"type": "interval", "minutes": 5} or {"type": "cron", "crontab": "30 6 * * 1-5"}.')
 
 
 def _parameters(kind: type) -> list[str]:
@@ -56,9 +57,10 @@ def _build(data: Any, timezone: Any, depth: int) -> Schedule:
     if isinstance(data, BaseTrigger):
         return adopt(data)
     if not isinstance(data, Mapping):
-        raise InvalidTrigger("trigger", data, "is not an object with a type", _EXAMPLE)
+        raise InvalidTrigger("trigger", data, _("is not an object with a type"), _EXAMPLE)
     if depth > MAX_DEPTH:
-        raise InvalidTrigger("trigger", data, "is nested too deeply", f"Use at most {MAX_DEPTH} levels of and/or.")
+        mend = _("Use at most %(most)s levels of and/or.", most=MAX_DEPTH)
+        raise InvalidTrigger("trigger", data, _("is nested too deeply"), mend)
     kind = _kind_of(data.get("type"), data)
     given = {key: value for key, value in data.items() if key != "type" and value is not None}
     if "crontab" in given and kind is CronTrigger:
@@ -72,12 +74,16 @@ def _build(data: Any, timezone: Any, depth: int) -> Schedule:
 
 def _kind_of(name: Any, data: Mapping[Any, Any]) -> type[Schedule]:
     if name is None:
-        raise InvalidTrigger("trigger.type", dict(data), "is missing", _EXAMPLE)
+        raise InvalidTrigger("trigger.type", dict(data), _("is missing"), _EXAMPLE)
     if isinstance(name, str) and name in TYPES:
         return TYPES[name]
+    raise _unknown_type("trigger.type", name)
+
+
+def _unknown_type(field: str, name: Any) -> InvalidTrigger:
     near = difflib.get_close_matches(str(name).lower()[:64], TYPES, n=1, cutoff=0.5)
-    mend = f"Did you mean {near[0]!r}?" if near else f"It takes {', '.join(TYPES)}."
-    raise InvalidTrigger("trigger.type", name, "is not a type of trigger", mend)
+    mend = _("Did you mean %(near)r?", near=near[0]) if near else _("It takes %(wanted)s.", wanted=", ".join(TYPES))
+    return InvalidTrigger(field, name, _("is not a type of trigger"), mend)
 
 
 def _check_names(kind: type[Schedule], given: Mapping[Any, Any]) -> None:
@@ -87,18 +93,18 @@ def _check_names(kind: type[Schedule], given: Mapping[Any, Any]) -> None:
             continue
         shown = key if isinstance(key, str) else repr(key)
         if kind is CrontabTrigger and key in ARGUMENTS[CronTrigger]:
-            mend = "Write either crontab or APScheduler's fields."
-            raise InvalidTrigger(f"trigger.{shown}", given[key], "can't be combined with crontab", mend)
+            mend = _("Write either crontab or APScheduler's fields.")
+            raise InvalidTrigger(f"trigger.{shown}", given[key], _("can't be combined with crontab"), mend)
         others = types_taking(key)
         likeness = 0.8 if others else 0.6
         near = difflib.get_close_matches(shown.lower().replace("-", "_")[:64], known, n=1, cutoff=likeness)
-        mend = f"It takes {', '.join(known)}."
+        mend = _("It takes %(wanted)s.", wanted=", ".join(known))
         if near:
-            mend = f"Did you mean {near[0]!r}?"
+            mend = _("Did you mean %(near)r?", near=near[0])
         elif others:
-            mend = f"It is an argument of the trigger {others[0]!r}."
+            mend = _("It is an argument of the trigger %(type)r.", type=others[0])
         raise InvalidTrigger(
-            f"trigger.{shown[:64]}", given[key], f"is not an argument of the trigger {kind.TYPE!r}", mend
+            f"trigger.{shown[:64]}", given[key], _("is not an argument of the trigger %(type)r", type=kind.TYPE), mend
         )
 
 
@@ -106,7 +112,7 @@ def read_triggers(given: Any, timezone: Any = None, depth: int = 1) -> list[Sche
     """Return the members of an and/or trigger, each given as data or as a trigger; errors name the member."""
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Sequence) or not given:
         raise InvalidTrigger(
-            "trigger.triggers", given, "is not a list of triggers", 'Write [{"type": …}, {"type": …}].'
+            "trigger.triggers", given, _("is not a list of triggers"), _('Write [{"type": …}, {"type": …}].')
         )
     found = []
     for position, member in enumerate(given):
@@ -143,23 +149,22 @@ def trigger_from_arguments(
     """
     if isinstance(trigger, BaseTrigger | Mapping):
         if crontab is not None:
-            raise InvalidTrigger("crontab", crontab, "can't be combined with a trigger", "Write one of them.")
+            raise InvalidTrigger("crontab", crontab, _("can't be combined with a trigger"), _("Write one of them."))
         if arguments:
             name, value = next(iter(arguments.items()))
-            mend = "Give it to the trigger itself, or pass the trigger's alias such as 'interval'."
-            raise InvalidTrigger(f"trigger.{name}", value, "can't be combined with a whole trigger", mend)
+            mend = _("Give it to the trigger itself, or pass the trigger's alias such as 'interval'.")
+            raise InvalidTrigger(f"trigger.{name}", value, _("can't be combined with a whole trigger"), mend)
         return _build(trigger, timezone, 0)
     if trigger is not None and not isinstance(trigger, str):
-        mend = f"It takes {', '.join(TYPES)}, a trigger object or data."
-        raise InvalidTrigger("trigger", trigger, "is not a trigger", mend)
+        mend = _("It takes %(types)s, a trigger object or data.", types=", ".join(TYPES))
+        raise InvalidTrigger("trigger", trigger, _("is not a trigger"), mend)
     if crontab is not None:
         if trigger not in (None, "cron"):
-            raise InvalidTrigger("crontab", crontab, f"can't be combined with the trigger {trigger!r}", "Leave it out.")
+            problem = _("can't be combined with the trigger %(trigger)r", trigger=trigger)
+            raise InvalidTrigger("crontab", crontab, problem, _("Leave it out."))
         return _build({**arguments, "crontab": crontab, "type": "cron"}, timezone, 0)
     if trigger is not None and trigger not in TYPES:
-        near = difflib.get_close_matches(trigger.lower()[:64], TYPES, n=1, cutoff=0.5)
-        mend = f"Did you mean {near[0]!r}?" if near else f"It takes {', '.join(TYPES)}."
-        raise InvalidTrigger("trigger", trigger, "is not a type of trigger", mend)
+        raise _unknown_type("trigger", trigger)
     return _build({**arguments, "type": trigger or "date"}, timezone, 0)
 
 
@@ -194,8 +199,8 @@ def adopt(trigger: BaseTrigger) -> Schedule:
     raise InvalidTrigger(
         "trigger",
         kind.__name__,
-        "is a trigger class that can't be stored",
-        f"Use {', '.join(TYPES)}; 'and' and 'or' combine them.",
+        _("is a trigger class that can't be stored"),
+        _("Use %(types)s; 'and' and 'or' combine them.", types=", ".join(TYPES)),
     )
 
 

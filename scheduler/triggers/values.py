@@ -9,11 +9,12 @@ from typing import Any
 from apscheduler.util import convert_to_datetime
 
 from scheduler.exceptions import InvalidTrigger
+from scheduler.said import said as _
 
 from .zones import UTC
 
 MAX_JITTER = 366 * 86400
-_DATE_MEND = "Write it as ISO 8601, such as '2026-12-01T09:00' or '2026-12-01T09:00+01:00'."
+_DATE_MEND = _("Write it as ISO 8601, such as '2026-12-01T09:00' or '2026-12-01T09:00+01:00'.")
 
 
 def read_number(field: str, value: Any, least: float, most: float, *, whole: bool = True) -> float:
@@ -21,11 +22,11 @@ def read_number(field: str, value: Any, least: float, most: float, *, whole: boo
 
     :raises InvalidTrigger: for anything else, a bool included
     """
-    kind = "a whole number" if whole else "a number"
-    mend = f"It takes {kind} from {least:g} to {most:g}."
+    kind = _("a whole number") if whole else _("a number")
+    mend = _("It takes %(kind)s from %(least)g to %(most)g.", kind=kind, least=least, most=most)
     number: int | float
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise InvalidTrigger(f"trigger.{field}", value, f"is not {kind}", mend)
+        raise InvalidTrigger(f"trigger.{field}", value, _("is not %(kind)s", kind=kind), mend)
     try:
         if isinstance(value, str):
             text = value.strip()
@@ -37,13 +38,13 @@ def read_number(field: str, value: Any, least: float, most: float, *, whole: boo
         if not math.isfinite(number):
             raise ValueError
     except (ValueError, OverflowError):
-        raise InvalidTrigger(f"trigger.{field}", value, f"is not {kind}", mend) from None
+        raise InvalidTrigger(f"trigger.{field}", value, _("is not %(kind)s", kind=kind), mend) from None
     if number == int(number):
         number = int(number)
     elif whole:
-        raise InvalidTrigger(f"trigger.{field}", value, f"is not {kind}", mend)
+        raise InvalidTrigger(f"trigger.{field}", value, _("is not %(kind)s", kind=kind), mend)
     if not least <= number <= most:
-        raise InvalidTrigger(f"trigger.{field}", value, "is out of range", mend)
+        raise InvalidTrigger(f"trigger.{field}", value, _("is out of range"), mend)
     return number
 
 
@@ -74,13 +75,13 @@ def read_datetime(field: str, value: Any, zone: tzinfo) -> datetime | None:
     elif isinstance(value, str):
         moment = _parse(name, value, zone)
     else:
-        raise InvalidTrigger(name, value, "is not a date and time", _DATE_MEND)
+        raise InvalidTrigger(name, value, _("is not a date and time"), _DATE_MEND)
     try:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=zone)
         return moment.astimezone(UTC).astimezone(zone)
     except (OverflowError, ValueError):
-        raise InvalidTrigger(name, value, "lies outside the calendar", "It takes years from 1 to 9999.") from None
+        raise InvalidTrigger(name, value, _("lies outside the calendar"), _("It takes years from 1 to 9999.")) from None
 
 
 def _parse(name: str, text: str, zone: tzinfo) -> datetime:
@@ -92,7 +93,7 @@ def _parse(name: str, text: str, zone: tzinfo) -> datetime:
         parsed: datetime = convert_to_datetime(text.strip(), zone, name)
         return parsed
     except (ValueError, OverflowError):
-        raise InvalidTrigger(name, text, "is not a date and time", _DATE_MEND) from None
+        raise InvalidTrigger(name, text, _("is not a date and time"), _DATE_MEND) from None
 
 
 def read_date(field: str, value: Any, zone: tzinfo) -> date | None:
@@ -105,7 +106,7 @@ def read_date(field: str, value: Any, zone: tzinfo) -> date | None:
     assert moment is not None
     if moment.time() != time():
         raise InvalidTrigger(
-            f"trigger.{field}", value, "is not a date", "Write '2026-12-01', and the time as hour= and minute=."
+            f"trigger.{field}", value, _("is not a date"), _("Write '2026-12-01', and the time as hour= and minute=.")
         )
     return moment.date()
 
@@ -114,5 +115,8 @@ def check_order(start: Any, end: Any) -> None:
     """Refuse an end that comes before the start."""
     if start is not None and end is not None and end < start:
         raise InvalidTrigger(
-            "trigger.end_date", end.isoformat(), "is before start_date", f"It starts at {start.isoformat()}."
+            "trigger.end_date",
+            end.isoformat(),
+            _("is before start_date"),
+            _("It starts at %(start)s.", start=start.isoformat()),
         )

@@ -27,16 +27,17 @@ def describe(trigger: BaseTrigger) -> str:
     if isinstance(ours, DateTrigger):
         return _("once on %s") % moment(ours.run_date)
     if isinstance(ours, IntervalTrigger):
-        words = _interval(ours.interval) + _span(ours, _shows_start(ours))
+        words = _span(_interval(ours.interval), ours, _shows_start(ours))
     elif isinstance(ours, CalendarIntervalTrigger):
         words = _calendar(ours)
     elif isinstance(ours, Combining):
         words = _combined(ours)
     else:
         assert isinstance(ours, CronTrigger)
-        words = describe_cron(ours) + _span(ours, ours.start_date is not None)
+        words = _span(describe_cron(ours), ours, ours.start_date is not None)
     if ours.jitter:
-        words += _(", delayed by up to %s") % _length(timedelta(seconds=ours.jitter))
+        jitter = _length(timedelta(seconds=ours.jitter))
+        return _("%(words)s, delayed by up to %(length)s") % {"words": words, "length": jitter}
     return words
 
 
@@ -55,8 +56,8 @@ def _length(length: timedelta) -> str:
 def _interval(interval: timedelta) -> str:
     if interval in (timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)):
         return {1: _("every second"), 60: _("every minute"), 3600: _("every hour")}[interval.seconds]
-    words = _("every %s") % _length(interval)
-    return words if interval % timedelta(days=1) else _("%s (elapsed time)") % words
+    words = _("every %(length)s") % {"length": _length(interval)}
+    return words if interval % timedelta(days=1) else _("%(words)s (elapsed time)") % {"words": words}
 
 
 def _shows_start(trigger: IntervalTrigger) -> bool:
@@ -64,9 +65,15 @@ def _shows_start(trigger: IntervalTrigger) -> bool:
     return trigger.end_date is not None or trigger._start > datetime.now(UTC) + trigger.interval + _SOON
 
 
-def _span(trigger: Any, with_start: bool) -> str:
-    words = _(" from %s") % stamp(trigger.start_date) if with_start else ""
-    return words + (_(" until %s") % stamp(trigger.end_date) if trigger.end_date is not None else "")
+def _span(words: str, trigger: Any, with_start: bool) -> str:
+    """Return the words with the dates between which the trigger fires."""
+    if with_start:
+        words = _("%(words)s from %(start)s") % {"words": words, "start": stamp(trigger.start_date)}
+    return words if trigger.end_date is None else _until(words, stamp(trigger.end_date))
+
+
+def _until(words: str, end: str) -> str:
+    return _("%(words)s until %(end)s") % {"words": words, "end": end}
 
 
 def _calendar(trigger: CalendarIntervalTrigger) -> str:
@@ -82,11 +89,12 @@ def _calendar(trigger: CalendarIntervalTrigger) -> str:
     at = clock(trigger._time.hour, trigger._time.minute, trigger._time.second)
     words = _("every %(interval)s at %(time)s") % {"interval": join(parts), "time": at}
     start = trigger.start_date
-    words += _(", counted from %(weekday)s %(date)s") % {
+    words = _("%(words)s, counted from %(weekday)s %(date)s") % {
+        "words": words,
         "weekday": weekday_name(start.weekday()),
         "date": start.isoformat(),
     }
-    return words + (_(" until %s") % trigger.end_date.isoformat() if trigger.end_date is not None else "")
+    return words if trigger.end_date is None else _until(words, trigger.end_date.isoformat())
 
 
 def _combined(trigger: Combining) -> str:
@@ -95,8 +103,10 @@ def _combined(trigger: Combining) -> str:
     for member in trigger.triggers:
         words = describe(member)
         if isinstance(member, Combining):
-            words = f"({words})"
-        parts.append(words if len(zones) == 1 else f"{words} ({zone_name(member.timezone)})")
+            words = _("(%(words)s)") % {"words": words}
+        if len(zones) > 1:
+            words = _("%(words)s (%(zone)s)") % {"words": words, "zone": zone_name(member.timezone)}
+        parts.append(words)
     if len(parts) == 1:
         return parts[0]
     link = _(", whenever that is also: ") if isinstance(trigger, AndTrigger) else _("; and also ")

@@ -10,10 +10,11 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from scheduler.exceptions import InvalidTrigger
+from scheduler.said import said as _
 
 UTC = UTC
 _FIXED = re.compile(r"(?:UTC)?([+-])(\d\d):(\d\d)", re.ASCII)
-_MEND = "Pass a name such as 'Europe/Berlin', or 'UTC'."
+_MEND = _("Pass a name such as 'Europe/Berlin', or 'UTC'.")
 
 
 @lru_cache(maxsize=1024)
@@ -37,7 +38,7 @@ def zone_named(name: str) -> tzinfo:
     near = [known[key] for key in difflib.get_close_matches(wanted[:64], known, n=1, cutoff=0.6)]
     found = [known[wanted]] if wanted in known else city or near
     raise InvalidTrigger(
-        "timezone", name, "is not a known time zone", f"Did you mean {found[0]!r}?" if found else _MEND
+        "timezone", name, _("is not a known time zone"), _("Did you mean %(near)r?", near=found[0]) if found else _MEND
     )
 
 
@@ -49,7 +50,7 @@ def read_timezone(value: Any) -> tzinfo:
     if isinstance(value, str):
         return zone_named(value)
     if not isinstance(value, tzinfo):
-        raise InvalidTrigger("timezone", value, "is not a time zone", _MEND)
+        raise InvalidTrigger("timezone", value, _("is not a time zone"), _MEND)
     if isinstance(value, timezone):
         return zone_named("UTC") if value.utcoffset(None) == timedelta(0) else zone_named(_offset_name(value))
     name = getattr(value, "key", None) or getattr(value, "zone", None)  # zoneinfo; pytz
@@ -62,14 +63,14 @@ def read_timezone(value: Any) -> tzinfo:
         return zone_named("UTC")
     if type(value).__name__ in ("tzoffset", "_FixedOffset", "StaticTzInfo"):
         return zone_named(_offset_name(value))
-    raise InvalidTrigger("timezone", value, "is a time zone without a name that could be stored", _MEND)
+    raise InvalidTrigger("timezone", value, _("is a time zone without a name that could be stored"), _MEND)
 
 
 def _offset_name(zone: tzinfo) -> str:
     offset = zone.utcoffset(None) or timedelta(0)
     minutes, rest = divmod(abs(offset), timedelta(minutes=1))
     if rest:
-        raise InvalidTrigger("timezone", zone, "is not a whole number of minutes from UTC", _MEND)
+        raise InvalidTrigger("timezone", zone, _("is not a whole number of minutes from UTC"), _MEND)
     return f"{'-' if offset < timedelta(0) else '+'}{minutes // 60:02}:{minutes % 60:02}"
 
 

@@ -19,7 +19,7 @@ def test_a_refresh_gets_the_live_part_alone_and_an_etag(boss: Client) -> None:
     make_run("a")
     answer = boss.get(RUNS, headers=REFRESH)
     assert b"<html" not in answer.content and b"sched-part" in answer.content
-    assert answer["ETag"] and answer["Vary"] == "X-Scheduler-Refresh, Cookie"
+    assert answer["ETag"] and answer["Vary"] == "X-Scheduler-Refresh, Accept-Language, Cookie"
 
 
 def test_nothing_new_is_answered_with_304_though_time_has_passed(boss: Client, monkeypatch: pytest.MonkeyPatch) -> None:
