@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.core.management import CommandError
+from django.utils.translation import override
 from django_apscheduler.models import DjangoJob
 
 from scheduler import clock, jobs, runs
@@ -350,3 +351,11 @@ def test_documents_are_plain_json(call, nightly):
     jobs.run_job("nightly")
     document = call("jobs", "list", "--json").document
     assert json.loads(json.dumps(document, allow_nan=False)) == document
+
+
+def test_a_command_speaks_english_whatever_the_language_of_the_settings(call, refused):
+    with override("zh-hans"):
+        call("jobs", "add", "report", "--task", ADD, "--cron", "30 6 * * 1-5", "--args", "[1, 2]")
+        assert "Monday to Friday at 06:30" in call("jobs", "show", "report")
+        assert call("jobs", "show", "report", "--json").document["schedule"] == "Monday to Friday at 06:30"
+        assert refused("jobs", "show", "nothing").startswith("id: 'nothing' names no job.")

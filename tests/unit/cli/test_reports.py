@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from celery import current_app
 from django.core.management import call_command
+from django.utils.translation import override
 from django_apscheduler.models import DjangoJobExecution
 
 from scheduler import arguments, clock, jobs, processes, registry, runs
@@ -32,8 +33,8 @@ def celery_broker(url: str) -> Iterator[None]:
         current_app.conf.update(broker_url=before)
 
 
-def test_health_names_each_problem_and_what_mends_it(db, valkey, nightly, capsys):
-    with pytest.raises(SystemExit) as caught:
+def test_health_names_each_problem_and_what_mends_it_in_english(db, valkey, nightly, capsys):
+    with override("zh-hans"), pytest.raises(SystemExit) as caught:
         call_command("schedulerhealth")
     assert caught.value.code == 1
     assert capsys.readouterr().out.splitlines()[:2] == [
