@@ -9,7 +9,7 @@ DATABASE_TESTS ?= tests/unit tests/integration tests/browser/test_day.py
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-sqlite test-postgres test-browser-postgres lint test-faults test-faults-short test-compose bench bench-full charts peers screenshots lock
+.PHONY: help install run test test-sqlite test-postgres test-browser-postgres lint test-faults test-faults-short test-compose bench bench-full charts peers screenshots messages lock
 
 help:
 	@echo "make install        the environment in $(VENV), from the lock"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench          the measurements in benchmarks/, beside the peers (make bench-full: hours)"
 	@echo "make charts         draws what was measured into docs/"
 	@echo "make screenshots    every screen into var/screenshots, and the pictures in docs/"
+	@echo "make messages       the texts to translate, collected from the code, and the translations compiled (needs gettext)"
 	@echo "make lock           the newest versions that pyproject.toml allows"
 
 install: $(STAMP)
@@ -97,6 +98,13 @@ peers: .venv-peers/.installed
 # SCENES="nothing some" leaves out the one with 100,000 rows.
 screenshots: $(STAMP)
 	@$(BIN)/python -m docs.screenshots $(SCENES)
+
+# From the code into scheduler/locale/*/LC_MESSAGES/django.po, and from there into django.mo. A test holds them together.
+messages: $(STAMP)
+	@if ! command -v xgettext >/dev/null; then echo "Error: gettext is needed. On Debian and Ubuntu: apt install gettext" >&2; exit 2; fi
+	$(BIN)/python manage.py makemessages --all --no-wrap --add-location file --no-obsolete \
+		--ignore tests --ignore benchmarks --ignore docs --ignore tasks --ignore var
+	$(BIN)/python manage.py compilemessages --ignore ".venv*" --ignore var
 
 # Two files: what the image runs, and that plus what `make run` and the tests need, in the same versions.
 COMPILE = $(BIN)/uv pip compile pyproject.toml --extra project --universal --python-version 3.11 --generate-hashes \
