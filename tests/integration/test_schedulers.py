@@ -180,7 +180,7 @@ def test_the_articles_blocking_scheduler_blocks(cluster: Cluster, ledger: Ledger
     assert program.is_running
     assert "before start" in program.output
     assert "after start" not in program.output
-    assert [run.state for run in runs_of("article")][:3] == [State.SUCCESS] * 3
+    wait_for_runs("article", 3, state=State.SUCCESS)
 
 
 def test_the_articles_background_scheduler_does_not_block(cluster: Cluster, ledger: Ledger) -> None:
