@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -56,19 +57,37 @@ class Publisher:
         self._producer: Any = None
         self._moulds: Moulds | None = None
 
+    def warm_up(self) -> None:
+        """Connect, and build a message that is not sent: loading what that takes would make the first firing late.
+
+        :raises OperationalError: (kombu's) if the broker is out of reach
+        """
+        nobodys = TaskRun(id=uuid.uuid4(), task="tickwork.warm_up", args=[], kwargs={}, options={}, attempt=1)
+        connection, moulds = self._opened()
+        try:
+            with connection._reraise_as_library_errors():
+                moulds.cast(nobodys, self._send_one)
+        except BaseException:
+            self.close()
+            raise
+
+    def _opened(self) -> tuple[Connection, Moulds]:
+        if self._connection is None or self._moulds is None:
+            app = current_app._get_current_object()
+            self._connection = broker_connection(self.timeout)
+            self._producer = app.amqp.Producer(self._connection, auto_declare=False)
+            self._moulds = Moulds(app, self._producer)
+        return self._connection, self._moulds
+
     def send(self, batch: Sequence[TaskRun]) -> None:
         """Send the messages of a batch through one pipeline.
 
         :raises OperationalError: (kombu's) if the broker is out of reach; some of the messages may have been sent
         """
-        app = current_app._get_current_object()
-        if self._connection is None or self._moulds is None:
-            self._connection = broker_connection(self.timeout)
-            self._producer = app.amqp.Producer(self._connection, auto_declare=False)
-            self._moulds = Moulds(app, self._producer)
+        connection, moulds = self._opened()
         try:
-            with self._connection._reraise_as_library_errors():
-                rest = self._push_cast(self._moulds, batch)
+            with connection._reraise_as_library_errors():
+                rest = self._push_cast(moulds, batch)
                 if rest:
                     with self._producer.batch(max_size=MOST_AT_ONCE):
                         for run in rest:

@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from kombu.exceptions import OperationalError
@@ -82,6 +83,7 @@ class Outbox:
         self._thread.join(deadline - time.monotonic())
 
     def _loop(self) -> None:
+        self._do(self._warm_up)
         while (batch := self._batches.get()) is not None:
             if callable(batch):
                 self._do(batch)
@@ -101,6 +103,10 @@ class Outbox:
                 self._went_away(error)
         self._publisher.close()
         drop_connection()
+
+    def _warm_up(self) -> None:
+        with suppress(OperationalError):  # the first batch tells of it
+            self._publisher.warm_up()
 
     def _do(self, work: Callable[[], object]) -> None:
         try:

@@ -23,7 +23,7 @@ from apscheduler.schedulers.base import STATE_PAUSED, STATE_STOPPED
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from .. import clock, conf, reach
-from ..arguments import KnownTasks
+from ..arguments import KnownTasks, registered_tasks
 from ..db import OUTAGE, drop_connection
 from ..jobstore import TickworkJobStore
 from . import service
@@ -76,6 +76,7 @@ class TickworkScheduler(JobCalls):
             self._finish()
 
     def _begin(self) -> None:
+        registered_tasks()  # loads them, which would make the first firing late
         self._known = KnownTasks()
         self._failures = 0
         self._outbox = Outbox()

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from celery import Celery, Task, current_app, shared_task, signals
-from kombu import Exchange, Queue
+from kombu import Connection, Exchange, Queue
+from kombu.exceptions import OperationalError
 
 from scheduler import clock, messages, publishing
 from scheduler.models import TaskRun
@@ -162,6 +163,27 @@ def test_celery_builds_one_message_of_a_kind(broker: Any, publisher: Publisher, 
     assert [m["headers"]["id"] for _, m in found] == [str(run.id) for run in [*batch[::2], *batch[1::2]]]
     assert len({m["properties"]["delivery_tag"] for _, m in found}) == 20
     assert json.loads(base64.b64decode(found[0][1]["body"]))[0] == [0]
+
+
+def test_warming_up_connects_and_builds_a_message_that_nobody_gets(
+    broker: Any, publisher: Publisher, sent_by_celery: list[TaskRun]
+) -> None:
+    connected = broker.info("clients")["connected_clients"]
+    publisher.warm_up()
+    assert len(sent_by_celery) == 1
+    assert taken(broker) == []
+    assert broker.info("clients")["connected_clients"] > connected
+
+
+def test_warming_up_without_a_broker_is_told_and_done_again_by_the_first_message(
+    broker: Any, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as away:
+        away.setattr(publishing, "broker_connection", lambda timeout: Connection("redis://127.0.0.1:1/0"))
+        with pytest.raises(OperationalError):
+            publisher.warm_up()
+    publisher.send([new_run()])
+    assert len(taken(broker)) == 1
 
 
 def test_routes_decide_the_queue(broker: Any, other_app: Celery, publisher: Publisher) -> None:
