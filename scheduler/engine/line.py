@@ -5,23 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import Count, Q
 from django_apscheduler.models import DjangoJob
 
 from .. import runs
-from ..db import among, write_transaction
-from ..models import LIVE, Overlap, ScheduledTask, State, TaskRun
+from ..db import write_transaction
+from ..models import Overlap, ScheduledTask, State, TaskRun
 from .planning import Live
 
 
 def live_runs(job_ids: list[str]) -> dict[str, Live]:
     """Count the live runs of jobs on all workers, in one query."""
-    counted = (
-        TaskRun.objects.filter(job_id__in=among(connections[DEFAULT_DB_ALIAS], job_ids, "text"), state__in=LIVE)
-        .values("job_id")
-        .annotate(active=Count("id", filter=Q(waiting=False)), waiting_count=Count("id", filter=Q(waiting=True)))
-    )
-    return {row["job_id"]: Live(row["active"], row["waiting_count"]) for row in counted}
+    return {job_id: Live(active, waiting) for job_id, active, waiting in runs.count_live(job_ids)}
 
 
 def release_waiting(now: datetime, limit: int = 100) -> int:

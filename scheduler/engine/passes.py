@@ -62,23 +62,31 @@ def plan_due(now: datetime, known: KnownTasks, *, limit: int) -> Planned:
 
     A job that can't be planned is set aside with its reason and costs only itself.
     """
+    try:
+        return _plan_together(now, known, limit)
+    except OUTAGE:
+        raise
+    except Exception:
+        logger.exception("A batch of due jobs can't be planned together; planning them one by one")
+        return _plan_one_by_one(now, known, limit)
+
+
+def _plan_together(now: datetime, known: KnownTasks, limit: int) -> Planned:
     planned = Planned()
     with write_transaction():
         rows, tasks = _claim(now, limit, planned)
-        if not rows:
-            return planned
+        if rows:
+            _plan_rows(rows, tasks, live_runs([row.id for row in rows]), known, now, planned)
+    return planned
+
+
+def _plan_one_by_one(now: datetime, known: KnownTasks, limit: int) -> Planned:
+    planned = Planned()
+    with write_transaction():
+        rows, tasks = _claim(now, limit, planned)
         live = live_runs([row.id for row in rows])
-        try:
-            with transaction.atomic():
-                _plan_rows(rows, tasks, live, known, now, planned)
-        except OUTAGE:
-            raise
-        except Exception:
-            logger.exception("A batch of %d jobs can't be planned together; planning them one by one", len(rows))
-            planned.new.clear()
-            planned.firings.clear()
-            for row in rows:
-                _plan_alone(row, tasks, live, known, now, planned)
+        for row in rows:
+            _plan_alone(row, tasks, live, known, now, planned)
     return planned
 
 

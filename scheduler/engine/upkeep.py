@@ -28,7 +28,7 @@ BREATH = 0.02
 """Seconds between two slices, in which others get SQLite's write lock."""
 PATIENCE = 0.5
 """Seconds that a slice waits for the end of a pass; passes that follow each other without a break get no more."""
-LOOK = 1.0
+LOOK = 2.0
 """Seconds between two looks for work."""
 AFTER_ERROR = 30.0
 

@@ -12,7 +12,7 @@ from .endings import Outcome, end, finish, lose
 from .logs import Piece, log_end, read_log, whole_log
 from .people import cancel, cancel_live, get, retry, terminate
 from .sending import mark_queued, refuse, republish, take_unpublished
-from .statements import NOT_STARTED, unheld
+from .statements import NOT_STARTED, count_live, unheld
 
 __all__ = [
     "NOT_STARTED",
@@ -23,6 +23,7 @@ __all__ = [
     "cancel_live",
     "claim",
     "claimed_before",
+    "count_live",
     "end",
     "finish",
     "firing_id",
