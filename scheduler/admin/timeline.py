@@ -22,6 +22,8 @@ from .times import DAY, HOUR, MINUTE, absolute, duration
 
 WIDTH, LANE, THICK, AXIS, THIN = 960.0, 20.0, 12.0, 22.0, 3.0
 """In the drawing's units: pixels, unless a style stretches it. `THIN` is the shortest run that can be seen."""
+LABEL = 76.0
+"""What the longest label of the axis takes, "24 Nov 00:00"."""
 TICKS = 8
 STEPS = (
     1, 5, 15, 30, MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR,
@@ -75,8 +77,11 @@ def draw(title: str, found: Sequence[Span], url_of: Callable[[UUID], str]) -> Sa
     bottom = lanes * LANE
     axis = format_html_join(
         "",
-        '<path class="sched-tick" d="M{0} 0V{1}"/><text x="{0}" y="{2}">{3}</text>',
-        ((_number(x(moment)), _number(bottom + 4), _number(bottom + 16), text) for moment, text in ticks(first, last)),
+        '<path class="sched-tick" d="M{0} 0V{1}"/><text x="{2}" y="{3}">{4}</text>',
+        (
+            (_number(x(moment)), _number(bottom + 4), _number(_within(x(moment))), _number(bottom + 16), text)
+            for moment, text in ticks(first, last)
+        ),
     )
     return format_html(
         '<div class="sched-scroll sched-newest" tabindex="0" role="region" aria-label="{2}">'
@@ -84,6 +89,11 @@ def draw(title: str, found: Sequence[Span], url_of: Callable[[UUID], str]) -> Sa
         "{3}{4}</svg></div>",
         _number(WIDTH), _number(bottom + AXIS), title, axis, marks,
     )  # fmt: skip
+
+
+def _within(x: float) -> float:
+    """Return where a label stands that belongs at `x`: nothing of it lies beyond the picture."""
+    return min(max(x, LABEL / 2), WIDTH - LABEL / 2)
 
 
 def _mark(span: Span, x: Callable[[datetime], float]) -> SafeString:
