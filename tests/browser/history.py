@@ -34,8 +34,10 @@ VALUES = {
 
 
 def write_history() -> datetime:
-    """Write jobs `night-…` with runs over nine days, of which one failed between ten and six; return when ten was."""
-    ten = clock.now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(hours=2)
+    """Write jobs `night-…` with runs over nine days, of which one failed between ten and six in the last night that is
+    over; return when ten was.
+    """
+    ten = (clock.now() - timedelta(hours=6)).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(hours=2)
     for number in range(GROUP):
         make_job(f"night-{number}", tags=["nightly"], due=clock.now() + timedelta(days=1))
     newest = clock.now().timestamp() - 60
