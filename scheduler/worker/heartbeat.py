@@ -14,6 +14,7 @@ from celery.concurrency.base import BasePool
 from celery.worker import state as worker_state
 
 from . import forking
+from .orphans import Orphans
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -85,6 +86,7 @@ class _Heartbeat(threading.Thread):
         self.this, self.consumer = this, consumer
         self._stopping = threading.Event()
         self._beyond_reach: set[UUID] = set()
+        self._orphans = Orphans(this.id)
 
     def run(self) -> None:
         from django.db import connection
@@ -99,6 +101,7 @@ class _Heartbeat(threading.Thread):
                 with forking.held_off(), reach.limited(connection):
                     if since >= interval:
                         processes.beat(self.this)
+                        self._orphans.look()
                         since = 0.0
                     self._end_cancelled()
                 failures = 0

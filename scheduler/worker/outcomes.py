@@ -148,11 +148,16 @@ def _ended(run_id: str, state: str, reason: str) -> None:
     _end(run_id, lambda run: Outcome(State(state), told(run)), (State.RUNNING,))
 
 
-def _lost(run_id: str, reason: str) -> None:
+def give_up(run_id: str, attempt: int, reason: str) -> None:
+    """Tell that an attempt's process died, where no signal of Celery's did."""
+    _later(lambda: _lost(run_id, reason, attempt))
+
+
+def _lost(run_id: str, reason: str, attempt: int | None = None) -> None:
     from .. import runs
 
     def lose(connection: Any, run: Any) -> None:
-        if run.state == "running" and run.process == heartbeat.this_process().id:
+        if run.state == "running" and run.process == heartbeat.this_process().id and attempt in (None, run.attempt):
             runs.lose(connection, run, reason)
 
     _with_run(run_id, lose)

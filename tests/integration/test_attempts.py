@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import uuid
 
 import pytest
@@ -9,7 +11,7 @@ from celery import current_app
 
 from scheduler import add_job, clock, publishing, run_job, runs
 from scheduler.exceptions import NotAllowed
-from scheduler.models import ScheduledTask, State, TaskRun
+from scheduler.models import ScheduledTask, ServiceProcess, State, TaskRun
 from tests.cluster import Cluster
 from tests.ledger import Ledger
 from tests.runs import execution_of, wait_for_end, wait_for_runs
@@ -154,3 +156,22 @@ def test_the_same_message_delivered_five_times_runs_once(service: Cluster, ledge
     assert run_once("add", 1, 1).state == State.SUCCESS
     assert run_once("nap", 0.2).state == State.SUCCESS
     assert len(ledger()) == 1
+
+
+def test_a_run_whose_process_died_unnoticed_is_given_up_by_its_worker(service: Cluster) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    add_job(TASKS + "add", "interval", hours=1, id="orphan", args=[1], queue="nobody", on_lost="retry")
+    run = run_job("orphan")
+    worker = ServiceProcess.objects.get(kind=ServiceProcess.Kind.WORKER, stopped_at=None)
+    TaskRun.objects.filter(id=run.id).update(
+        state=State.RUNNING,
+        process=worker.id,
+        pid=process.pid,
+        started_at=clock.now(),
+        publish_at=None,
+        queue="default",
+    )
+    run = wait_for_end(run)
+    assert (run.state, run.attempt) == (State.SUCCESS, 2)
+    assert run.earlier_attempts[0]["reason"] == f"Its process {process.pid} died, and nobody told; it runs again"
