@@ -24,6 +24,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "tracking": {"tasks": 2000, "rounds": 2},
     "end_to_end": {"seconds": 15, "rounds": 1},
     "history": {"runs": 100_000, "jobs": 1000, "rounds": 1},
+    "pages": {"jobs": 2_000, "runs": 50_000, "rounds": 3},
     "sqlite": {"jobs": 300, "tasks": 500, "rounds": 1},
 }
 """What `make bench` does, in about a quarter of an hour."""
@@ -37,6 +38,7 @@ FULL: dict[str, dict[str, Any]] = {
     "tracking": {"tasks": 10_000, "rounds": 3},
     "end_to_end": {"seconds": 100, "rounds": 3},
     "history": {"runs": 5_000_000, "jobs": 10_000, "rounds": 3},
+    "pages": {"jobs": 100_000, "runs": 5_000_000, "rounds": 5},
     "sqlite": {"jobs": 1000, "tasks": 2000, "rounds": 3},
 }
 """What the figures in docs/performance.md come from; hours."""
