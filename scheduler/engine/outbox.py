@@ -105,7 +105,7 @@ class Outbox:
         drop_connection()
 
     def _warm_up(self) -> None:
-        with suppress(OperationalError):  # the first batch tells of it
+        with suppress(Exception):  # the first batch tells of it
             self._publisher.warm_up()
 
     def _do(self, work: Callable[[], object]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from typing import Any
 
 from apscheduler.events import (
@@ -76,7 +77,8 @@ class TickworkScheduler(JobCalls):
             self._finish()
 
     def _begin(self) -> None:
-        registered_tasks()  # loads them, which would make the first firing late
+        with suppress(Exception):  # loads them, which would make the first firing late; a pass tells of what is wrong
+            registered_tasks()
         self._known = KnownTasks()
         self._failures = 0
         self._outbox = Outbox()

@@ -16,13 +16,15 @@ from apscheduler.events import (
 )
 from apscheduler.jobstores.base import ConflictingIdError, JobLookupError
 from apscheduler.triggers.cron import CronTrigger
+from django.core.exceptions import AppRegistryNotReady
 from django_apscheduler.jobstores import DjangoJobStore
 
 from scheduler import clock
+from scheduler.engine import schedulers
 from scheduler.engine.schedulers import BackgroundScheduler
 from scheduler.exceptions import InvalidInput
 from scheduler.jobs import get_job, restore_trigger, state_of
-from scheduler.models import TaskRun
+from scheduler.models import ServiceProcess, TaskRun
 from scheduler.triggers import trigger_to_data
 from tests.app.tasks import add, say_time
 from tests.runs import wait_for_runs
@@ -45,6 +47,17 @@ def test_jobs_added_before_the_start_are_stored_at_the_start(scheduler: Backgrou
     wait_for(lambda: not job.pending, what="the job to be stored")
     assert trigger_to_data(restore_trigger(get_job("early")))["seconds"] == 3
     assert job.next_run_time is not None
+
+
+def test_tasks_that_cannot_be_loaded_at_the_start_end_no_scheduler(
+    scheduler: BackgroundScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_early() -> None:
+        raise AppRegistryNotReady("Apps aren't loaded yet.")
+
+    monkeypatch.setattr(schedulers, "registered_tasks", too_early)
+    scheduler.start()
+    wait_for(lambda: ServiceProcess.objects.exclude(last_pass_at=None).exists(), what="a pass")
 
 
 def test_add_get_modify_reschedule_pause_resume_remove(scheduler: BackgroundScheduler) -> None:
