@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from celery import current_app
-from django.db import Error
+from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 NEWEST = 20
 """Workers whose announcements are read: those heard of last, alive or not."""
@@ -64,12 +64,14 @@ class Announced:
         return self._names.get(task, [])
 
     def _ask(self) -> None:
+        from . import reach
         from .models import ServiceProcess
 
         self._asked_at = time.monotonic()
-        try:
-            workers = ServiceProcess.objects.filter(kind=ServiceProcess.Kind.WORKER).order_by("-heartbeat_at")
-            told = list(workers.values_list("tasks", flat=True)[:NEWEST])
+        try:  # within limits: the thread that publishes asks as well, and must not hang
+            with reach.limited(connections[DEFAULT_DB_ALIAS], keeps_limits=False):
+                workers = ServiceProcess.objects.filter(kind=ServiceProcess.Kind.WORKER).order_by("-heartbeat_at")
+                told = list(workers.values_list("tasks", flat=True)[:NEWEST])
         except Error:  # in an outage it knows what it knew
             return
         self._names = {

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
+import psycopg
 import pytest
 from celery import current_app
-from django.db import OperationalError
+from django.db import OperationalError, connections
 
-from scheduler import signatures
+from scheduler import conf, signatures
 from scheduler.models import ServiceProcess
 from scheduler.signatures import Announced, announcement, parameter_names
+from tests.servers import Postgres
 from tests.unit.admin.pages import make_process
 
 
@@ -63,3 +66,24 @@ def test_in_an_outage_it_knows_what_it_knew(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(ServiceProcess.objects, "filter", away)
     assert announced.get("far.task") == ["secret"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_does_not_answer_is_given_up(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = {"DATABASE_TIMEOUT": 1.0}
+    monkeypatch.setattr(conf, "get", lambda name, get=conf.get: limits[name] if name in limits else get(name))
+    answers: list[list[str]] = []
+
+    def ask() -> None:
+        answers.append(Announced().get("far.task"))
+        connections.close_all()
+
+    thread = threading.Thread(target=ask, daemon=True)
+    with psycopg.connect(postgres.url) as theirs:
+        theirs.execute("LOCK TABLE scheduler_serviceprocess IN ACCESS EXCLUSIVE MODE")
+        thread.start()
+        thread.join(timeout=15)
+        told = list(answers)
+        theirs.rollback()
+    thread.join(timeout=15)
+    assert told == [[]]
