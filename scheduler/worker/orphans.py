@@ -1,8 +1,8 @@
 """Finds runs whose pool process died while nobody told; Celery worker, in its main process.
 
 A process that is killed right after it took a message may not have acknowledged it to its main process, which then
-gives the message to another one (billiard 4.3: Pool._join_exited_workers, Celery's AsynPool). That one finds the run
-claimed and leaves it alone, its answer counts as the task's, and no signal says that a process was lost.
+gives the message to another one (Celery 5.7: AsynPool.on_partial_read). That one finds the run claimed and leaves it
+alone, its answer counts as the task's, and no signal says that a process was lost.
 """
 
 from __future__ import annotations
@@ -47,8 +47,6 @@ class Orphans:
 def _lives(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's by now; a heartbeat of this worker's will end in time
+    except OSError:  # gone, or another user's process by now
         return False
     return True

@@ -12,8 +12,9 @@ from types import SimpleNamespace
 import pytest
 from celery.worker import state as worker_state
 
+from scheduler.db import close_own_connection
 from scheduler.models import State, TaskRun
-from scheduler.worker import outcomes
+from scheduler.worker import heartbeat, outcomes
 from scheduler.worker.orphans import Orphans
 from tests.unit.admin.pages import make_run
 
@@ -93,3 +94,16 @@ def test_what_celery_has_a_request_of_is_left_to_celery(told: list[tuple[str, in
     for _ in range(3):
         orphans.look()
     assert told == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_goes_on_in_another_attempt_by_then_is_not_given_up(
+    orphan: TaskRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "this_process", lambda: SimpleNamespace(id=THIS))
+    TaskRun.objects.update(attempt=2)
+    outcomes._lost(str(orphan.pk), "Its process died", 1)
+    assert TaskRun.objects.get().state == State.RUNNING
+    outcomes._lost(str(orphan.pk), "Its process died", 2)
+    assert TaskRun.objects.get().state == State.LOST
+    close_own_connection()
