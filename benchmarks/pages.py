@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import time
-from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 
@@ -14,10 +13,10 @@ from django.contrib.auth.models import User
 from django.db.models import Count
 
 from benchmarks import seed
-from benchmarks.measuring import Bars, Found, Judged, Measures, System
-from benchmarks.programs import empty, running
+from benchmarks.measuring import Bars, Found, Judged
+from benchmarks.programs import running
 from benchmarks.servers import Where
-from scheduler.models import ScheduledTask, State, TaskRun
+from scheduler.models import State, TaskRun
 from tests.programs import free_port
 from tests.waiting import wait_for
 
@@ -51,36 +50,24 @@ PAGES = {
 
 def measure(where: Where, *, jobs: int, runs: int, rounds: int) -> Found:
     """Fill the database as years of use would, and ask the web server for each page."""
-    empty(where)
     seed.fill(jobs, runs)
     busy = TaskRun.objects.values("job_id").annotate(count=Count("id")).order_by("-count")[0]["job_id"]
-    run = TaskRun.objects.filter(job_id=busy, state=State.SUCCESS).latest("scheduled_at")
-    address = {"job": ScheduledTask.objects.get(pk=busy).pk, "run": run.pk}
+    run = TaskRun.objects.filter(job_id=busy, state=State.SUCCESS).latest("scheduled_at").pk
     port, cookie = free_port(), _cookie()
     with running(where, "-m", "gunicorn", "project.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "2"):
         ask = partial(_first_byte, port, cookie)
         wait_for(lambda: ask(PAGES["retention"]), what="the web server", timeout=60)
-        systems: dict[str, System] = {name: partial(_page, ask, path.format(**address)) for name, path in PAGES.items()}
-        found = {name: _rounds(system, rounds) for name, system in systems.items()}
-    warm = {name: measures["warm_ms"] for name, measures in found.items()}
+        asked = {name: path.format(job=busy, run=run) for name, path in PAGES.items()}
+        first = {name: ask(path) for name, path in asked.items()}
+        warm = {name: [ask(path) for _ in range(rounds)] for name, path in asked.items()}
+    found = {name: {"first_ms": [first[name]], "warm_ms": warm[name]} for name in PAGES}
     slowest = [max(values) for values in zip(*warm.values(), strict=True)]
     judged = [
         Judged("the slowest page, first byte", slowest, 300.0, better="less", unit="ms"),
-        Judged("the slowest page when it is asked for first",
-               [max(measures["first_ms"][0] for measures in found.values())], better="less", unit="ms"),
-    ]  # fmt: skip
+        Judged("the slowest page when it is asked for first", [max(first.values())], better="less", unit="ms"),
+    ]
     size = {"jobs": jobs, "runs": runs, "rounds": rounds}
     return Found("pages", TITLE, size, found, judged, Bars(f"{TITLE}, {jobs:,} jobs, {runs:,} runs", "ms", warm))
-
-
-def _rounds(system: System, rounds: int) -> dict[str, list[float]]:
-    first = system()["ms"]
-    warm = [system()["ms"] for _ in range(rounds)]
-    return {"warm_ms": warm, "first_ms": [first] * rounds}
-
-
-def _page(ask: Callable[[str], float], path: str) -> Measures:
-    return {"ms": ask(path) * 1000}
 
 
 def _cookie() -> str:
@@ -96,12 +83,12 @@ def _cookie() -> str:
 
 
 def _first_byte(port: int, cookie: str, path: str) -> float:
-    """Return the seconds until the first byte of an answer. :raises AssertionError: for any but 200"""
+    """Return the milliseconds until the first byte of an answer. :raises AssertionError: for any but 200"""
     line = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     started = time.monotonic()
     line.request("GET", path, headers={"Cookie": cookie})
     answer = line.getresponse()
-    took = time.monotonic() - started
+    took = (time.monotonic() - started) * 1000
     answer.read()
     line.close()
     assert answer.status == 200, f"{path}: {answer.status}"

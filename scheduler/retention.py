@@ -80,7 +80,7 @@ def set_rule(
     with write_transaction():
         now = rules()[state]
         values = {name: getattr(now, name) if value is None else value for name, value in given.items()}
-        rule, _ = RetentionRule.objects.update_or_create(state=state, defaults=values)
+        rule, _created = RetentionRule.objects.update_or_create(state=state, defaults=values)
         chores.hurry(*CHORES)
     return rule
 
