@@ -14,8 +14,9 @@ from django.utils.translation import override
 
 from . import triggers
 from .exceptions import SchedulerError
-from .jobs import JobState, restore_trigger, state_of
+from .lookup import JobState, state_of
 from .models import ScheduledTask, TaskRun
+from .schedules import restore_trigger
 from .secrets import mask, mask_arguments
 
 HEAVY = ("args", "kwargs", "options", "result", "exception", "traceback", "progress")

@@ -20,36 +20,13 @@ from .arguments import check_arguments, task_name
 from .db import write_transaction
 from .exceptions import DuplicateJob, StaleJob
 from .jobstore import dump_state
-from .lookup import JobState, check_id, get_job, lock_job, state_of
+from .lookup import check_id, lock_job
 from .models import ScheduledTask, Source
 from .on_demand import enqueue, run_job
-from .schedules import (
-    TRIGGER_TYPES,
-    aware,
-    build_trigger,
-    changed_trigger,
-    first_run_time,
-    log_warnings,
-    restore_trigger,
-)
+from .schedules import aware, build_trigger, changed_trigger, first_run_time, log_warnings, restore_trigger
 from .waking import wake_for
 
-__all__ = [
-    "TRIGGER_TYPES",
-    "JobState",
-    "add_job",
-    "build_trigger",
-    "check_id",
-    "enqueue",
-    "get_job",
-    "modify_job",
-    "pause_job",
-    "remove_job",
-    "restore_trigger",
-    "resume_job",
-    "run_job",
-    "state_of",
-]
+__all__ = ["add_job", "enqueue", "modify_job", "pause_job", "remove_job", "resume_job", "run_job"]
 
 
 class _Unset:

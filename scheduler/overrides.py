@@ -7,6 +7,7 @@ from typing import Any
 from . import jobs, registry, syncing
 from .db import write_transaction
 from .exceptions import InvalidInput
+from .lookup import get_job
 from .models import ScheduledTask, Source
 from .said import said as _
 from .triggers import trigger_to_data
@@ -59,7 +60,7 @@ def revert(job_id: str, field: str, *, by: str = "", unchanged_since: Any = None
     :raises StaleJob: if somebody changed the job meanwhile
     """
     with write_transaction():
-        job = jobs.get_job(job_id, lock=True)
+        job = get_job(job_id, lock=True)
         said = declared(job)
         if field not in said:
             known = _("It owns %(fields)s.", fields=", ".join(sorted(said)))

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from . import arguments, jobs, options, triggers
+from . import arguments, options, triggers
 from .exceptions import InvalidInput
+from .lookup import check_id
 from .said import said as _
+from .schedules import build_trigger
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -45,7 +47,7 @@ class Declaration:
         return {**said, **{name: str(value) for name, value in sorted(self.trigger_args.items())}}
 
     def build_trigger(self) -> Any:
-        return jobs.build_trigger(self.trigger, dict(self.trigger_args), self.crontab)
+        return build_trigger(self.trigger, dict(self.trigger_args), self.crontab)
 
 
 _declarations: list[Declaration] = []
@@ -70,7 +72,7 @@ def scheduled_job(
     """
     chosen, trigger_args = options.split({**more, "name": name or ""})
     if id is not None:
-        jobs.check_id(id)
+        check_id(id)
 
     def declare(task: T) -> T:
         if not hasattr(task, "apply_async"):

@@ -13,6 +13,7 @@ from .exceptions import DuplicateJob, InvalidInput, RestoreError, SchedulerError
 from .models import ScheduledTask, Source
 from .registry import Declaration, declarations
 from .said import said as _
+from .schedules import restore_trigger
 
 
 @dataclass
@@ -163,7 +164,7 @@ def stored_value(job: ScheduledTask, name: str) -> Any:
     if name != "schedule":
         return getattr(job, name)
     try:
-        return triggers.trigger_to_data(jobs.restore_trigger(job))
+        return triggers.trigger_to_data(restore_trigger(job))
     except RestoreError:
         return None
 
@@ -180,7 +181,7 @@ def _change(job: ScheduledTask, declaration: Declaration, wanted: dict[str, Any]
 def _note(job: ScheduledTask, wanted: dict[str, Any], *, keep_trigger: bool = False) -> None:
     """Remember what the code said, and the trigger that came of it (an interval's start is not in the code)."""
     before = (job.declared or {}).get("trigger")
-    trigger = before if keep_trigger else triggers.trigger_to_data(jobs.restore_trigger(job))
+    trigger = before if keep_trigger else triggers.trigger_to_data(restore_trigger(job))
     ScheduledTask.objects.filter(job_id=job.id).update(declared={**wanted, "trigger": trigger}, source=Source.CODE)
 
 

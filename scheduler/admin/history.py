@@ -16,7 +16,7 @@ from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from ..jobs import state_of
+from ..lookup import state_of
 from ..models import ScheduledTask
 from ..secrets import mask, mask_arguments
 from .job_fields import ARGUMENTS, FIELDS, Snapshot, changed, in_words, label

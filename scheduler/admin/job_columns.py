@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from .. import clock
 from ..documents import queue_name
-from ..jobs import state_of
+from ..lookup import state_of
 from ..models import ScheduledTask, TaskRun
 from . import zones
 from .badges import badge

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from .. import clock, overrides
 from ..allowed import may_use
 from ..exceptions import InvalidInput, JobNotFound, StaleJob
-from ..jobs import get_job, state_of
+from ..lookup import get_job, state_of
 from ..models import ScheduledTask
 from . import history
 from .base import asked_by

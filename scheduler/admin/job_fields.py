@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 
 from .. import options
 from ..exceptions import SchedulerError
-from ..jobs import restore_trigger
 from ..models import ScheduledTask
+from ..schedules import restore_trigger
 from ..secrets import mask, mask_arguments
 from ..triggers import describe, timezone_of, trigger_from_data, trigger_to_data
 from .badges import JOB_LOOKS

@@ -30,7 +30,7 @@ JOB_STATES = {
     "finished": Q(removed_at=None, broken_reason="", paused_at=None, job__next_run_time=None),
     "scheduled": Q(removed_at=None, broken_reason="", paused_at=None, job__next_run_time__isnull=False),
 }
-"""`jobs.state_of`, for the database."""
+"""`state_of`, for the database."""
 
 
 class JobState(DropDown):

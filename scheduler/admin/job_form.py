@@ -15,7 +15,9 @@ from django.utils.translation import gettext_lazy
 from .. import jobs, options
 from ..allowed import check_permitted
 from ..exceptions import DuplicateJob, InvalidInput, JobNotFound, SchedulerError
+from ..lookup import check_id
 from ..models import ScheduledTask
+from ..schedules import restore_trigger
 from ..triggers import alike
 from .argument_fields import ArgumentForm
 from .job_fields import Snapshot, digests, snapshot
@@ -111,7 +113,7 @@ class JobForm(PolicyFields):
                 self.add_error(name, sentence(error))
         try:
             if self.cleaned_data.get("id"):
-                jobs.check_id(self.cleaned_data["id"])
+                check_id(self.cleaned_data["id"])
             options.split({name: self.cleaned_data.get(name) for name in ("soft_time_limit", "time_limit")})
         except InvalidInput as error:
             if not self.errors.get(error.field):
@@ -195,7 +197,7 @@ class JobForm(PolicyFields):
 def _trigger_of(job: ScheduledTask | None) -> Any:
     """Return a job's trigger, or None where there is none to read."""
     try:
-        return None if job is None else jobs.restore_trigger(job)
+        return None if job is None else restore_trigger(job)
     except SchedulerError:
         return None
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from ..jobs import state_of
+from ..lookup import state_of
 from ..triggers import warnings
 from . import job_charts, job_parts
 from .badges import badge

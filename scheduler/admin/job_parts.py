@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from ..documents import queue_name
 from ..exceptions import SchedulerError
-from ..jobs import state_of
+from ..lookup import state_of
 from ..models import LIVE, ScheduledTask, Source, TaskRun
 from ..secrets import mask_arguments
 from ..triggers import upcoming as firings_after

@@ -9,8 +9,8 @@ from datetime import tzinfo
 from apscheduler.triggers.base import BaseTrigger
 
 from ..exceptions import SchedulerError
-from ..jobs import restore_trigger
 from ..models import ScheduledTask
+from ..schedules import restore_trigger
 from ..triggers import describe, timezone_of, trigger_to_data
 from .text import explained, harmless
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from .. import clock
 from ..documents import job_documents
-from ..jobs import state_of
+from ..lookup import state_of
 from ..models import RetentionRule, ScheduledTask, TaskRun
 from . import zones
 from .filters import Queue, TaskName

@@ -21,6 +21,7 @@ from .. import jobs, options, queues, runs
 from ..allowed import check_permitted
 from ..documents import queue_name
 from ..exceptions import InvalidInput, JobNotFound, NotAllowed, RunNotFound, SchedulerError
+from ..lookup import get_job
 from ..models import LIVE, Overlap, ScheduledTask, TaskRun
 from ..secrets import mask_arguments
 from .argument_fields import ArgumentForm
@@ -104,7 +105,7 @@ def _job(admin: Any, request: HttpRequest, job_id: str) -> ScheduledTask | None:
     if not admin.has_run_permission(request):
         raise PermissionDenied
     try:
-        return jobs.get_job(job_id) if "\x00" not in job_id else None
+        return get_job(job_id) if "\x00" not in job_id else None
     except JobNotFound:
         return None
 

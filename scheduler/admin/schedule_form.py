@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from .. import clock, triggers
 from ..exceptions import InvalidInput, InvalidTrigger
-from ..jobs import build_trigger
+from ..schedules import build_trigger
 from ..triggers.zones import default_timezone, zone_name
 from .inputs import LocalInput, datalist
 from .schedule_fields import INSTANT, PLAIN_KINDS, PlainFields, text_field

@@ -12,7 +12,7 @@ from django.db.models import Q
 from .. import clock, runs, triggers
 from ..documents import queue_name, readable_trigger, shown_state
 from ..exceptions import InvalidInput
-from ..jobs import JobState
+from ..lookup import JobState
 from ..models import ScheduledTask, State, TaskRun
 
 MOST_FIRINGS = 1_000

@@ -29,7 +29,9 @@ from .. import jobs
 from ..arguments import task_name
 from ..exceptions import InvalidInput, JobNotFound
 from ..jobstore import ENQUEUE, TickworkJobStore
+from ..lookup import check_id
 from ..models import ScheduledTask
+from ..schedules import build_trigger
 
 logger = logging.getLogger(__name__)
 
@@ -94,11 +96,11 @@ class JobCalls(BaseScheduler):
             trigger_args["timezone"] = wanted["timezone"]
         job = Job(
             self,
-            id=jobs.check_id(wanted["id"]),
+            id=check_id(wanted["id"]),
             func=ENQUEUE,
             args=(wanted["id"],),
             kwargs={},
-            trigger=jobs.build_trigger(trigger, trigger_args, crontab),
+            trigger=build_trigger(trigger, trigger_args, crontab),
             name=name or task,
             executor="default",
             misfire_grace_time=options.get("misfire_grace_time"),

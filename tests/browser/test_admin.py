@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from scheduler import add_job, clock, run_job
-from scheduler.jobs import get_job, state_of
+from scheduler.lookup import get_job, state_of
 from scheduler.models import State, TaskRun
 from tests.runs import runs_of, wait_for_runs
 from tests.unit.admin.pages import JOBS, RUNS

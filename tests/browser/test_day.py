@@ -13,8 +13,9 @@ from playwright.sync_api import Page, expect
 
 from scheduler import add_job
 from scheduler.dev.login import ensure_login
-from scheduler.jobs import get_job, restore_trigger
+from scheduler.lookup import get_job
 from scheduler.models import ScheduledTask, State, TaskRun
+from scheduler.schedules import restore_trigger
 from scheduler.triggers import describe
 from tests.runs import runs_of, wait_for_end, wait_for_runs
 from tests.unit.admin.pages import JOBS, RUNS

@@ -11,9 +11,11 @@ from django.contrib.admin.models import LogEntry
 from playwright.sync_api import Page, expect
 
 from scheduler import modify_job
-from scheduler.jobs import get_job, restore_trigger, run_job
+from scheduler.jobs import run_job
+from scheduler.lookup import get_job
 from scheduler.models import ScheduledTask, Source, State
 from scheduler.overrides import overridden
+from scheduler.schedules import restore_trigger
 from scheduler.triggers import describe, trigger_to_data
 from tests.runs import wait_for_runs
 from tests.unit.admin.job_forms import ADD, GREET, edit_url, greeting

@@ -9,7 +9,7 @@ from django.contrib.admin.utils import quote
 from playwright.sync_api import Page, expect
 
 from scheduler import clock
-from scheduler.jobs import get_job, state_of
+from scheduler.lookup import get_job, state_of
 from scheduler.models import TERMINAL, State
 from tests.unit.admin.pages import JOBS, make_job, make_run
 

@@ -22,9 +22,10 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django_apscheduler.models import DjangoJob
 
-from scheduler import add_job, clock, jobs
+from scheduler import add_job, clock
 from scheduler.exceptions import InvalidInput
 from scheduler.jobstore import ENQUEUE
+from scheduler.lookup import state_of
 from scheduler.models import ScheduledTask, State, TaskRun
 from tests.faults.site import WORK, Site
 from tests.unit.admin.job_forms import ADD, faults, opened, send
@@ -120,7 +121,7 @@ def test_poison_in_the_database_is_set_aside_and_nothing_else_suffers(site: Site
     kept = set(DjangoJob.objects.filter(id__in=[*planted, "orphan"]).values_list("id", flat=True))
     assert kept == {*planted, "orphan"}, "poison was deleted"
     for job in ScheduledTask.objects.filter(job_id__in=[*planted, "orphan"]).select_related("job"):
-        told = jobs.state_of(job)
+        told = state_of(job)
         assert told == "broken" or (told == "finished" and job.id in ended), f"{job.id} is {told}"
         assert told != "broken" or job.broken_reason
     late = [run for run in TaskRun.objects.filter(job_id__startswith="bystander") if run.queued_at is None]

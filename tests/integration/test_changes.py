@@ -16,7 +16,7 @@ from django.db import connections, transaction
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from scheduler import add_job, clock, modify_job, pause_job, remove_job, resume_job, run_job
-from scheduler.jobs import get_job, state_of
+from scheduler.lookup import get_job, state_of
 from scheduler.models import LIVE, ScheduledTask, State, TaskRun
 from tests.cluster import Cluster
 from tests.integration.conftest import SLOTS

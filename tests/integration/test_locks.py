@@ -16,7 +16,7 @@ from scheduler.arguments import KnownTasks
 from scheduler.db import close_own_connection, own_connection
 from scheduler.engine import recovery
 from scheduler.engine.passes import plan_due
-from scheduler.jobs import get_job
+from scheduler.lookup import get_job
 from scheduler.models import LIVE, State, TaskRun
 from tests.servers import Postgres
 from tests.waiting import wait_for

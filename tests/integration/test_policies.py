@@ -14,7 +14,7 @@ import pytest
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from scheduler import add_job, clock
-from scheduler.jobs import get_job, state_of
+from scheduler.lookup import get_job, state_of
 from scheduler.models import State, TaskRun
 from tests.cluster import Cluster
 from tests.integration.conftest import empty

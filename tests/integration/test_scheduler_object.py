@@ -23,8 +23,9 @@ from scheduler import clock
 from scheduler.engine import schedulers
 from scheduler.engine.schedulers import BackgroundScheduler
 from scheduler.exceptions import InvalidInput
-from scheduler.jobs import get_job, restore_trigger, state_of
+from scheduler.lookup import get_job, state_of
 from scheduler.models import ServiceProcess, TaskRun
+from scheduler.schedules import restore_trigger
 from scheduler.triggers import trigger_to_data
 from tests.app.tasks import add, say_time
 from tests.runs import wait_for_runs

@@ -9,7 +9,7 @@ from collections import Counter
 from datetime import timedelta
 
 from scheduler import add_job, clock, run_job
-from scheduler.jobs import get_job
+from scheduler.lookup import get_job
 from scheduler.models import ServiceProcess, State, TaskRun
 from tests.cluster import Cluster
 from tests.ledger import Ledger

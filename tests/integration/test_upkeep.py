@@ -16,8 +16,9 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django_apscheduler.models import DjangoJob
 
-from scheduler import add_job, bulk, clock, jobs, retention, runs
+from scheduler import add_job, bulk, clock, retention, runs
 from scheduler.engine.bulk import carry_out
+from scheduler.lookup import get_job
 from scheduler.models import BulkPart, HourTally, RunLog, State, TaskRun
 from tests.cluster import Cluster
 from tests.runs import runs_of
@@ -44,7 +45,7 @@ def test_the_scheduler_counts_the_hours_and_deletes_what_is_past_retention(clust
     wait_for(lambda: TaskRun.objects.count() == 10, what="a changed rule to be in force", timeout=5)
     for scheduler in schedulers:
         assert scheduler.terminate() == 0
-    assert jobs.get_job("old")
+    assert get_job("old")
 
 
 def add_many(count: int) -> list[str]:

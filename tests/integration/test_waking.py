@@ -13,7 +13,7 @@ from django.db import connection, transaction
 
 from scheduler import add_job, clock, modify_job, pause_job, resume_job
 from scheduler.engine.listening import Listener
-from scheduler.jobs import get_job
+from scheduler.lookup import get_job
 from scheduler.models import TaskRun
 from scheduler.waking import CHANNEL, wake_for
 from tests.cluster import Cluster

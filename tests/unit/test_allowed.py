@@ -20,7 +20,7 @@ from scheduler import (
     syncing,
 )
 from scheduler.exceptions import InvalidInput
-from scheduler.jobs import get_job, state_of
+from scheduler.lookup import get_job, state_of
 from scheduler.models import TaskRun
 from tests.app.tasks import add
 

@@ -14,6 +14,7 @@ from django.db import OperationalError
 from scheduler import bulk, jobs
 from scheduler.engine.bulk import carry_out
 from scheduler.exceptions import InvalidInput
+from scheduler.lookup import get_job, state_of
 from scheduler.models import BulkAction, BulkPart, State, TaskRun
 
 pytestmark = pytest.mark.django_db
@@ -48,7 +49,7 @@ def do_all(enough: Callable[[], bool] = never) -> int:
 
 
 def states(ids: list[str]) -> list[str]:
-    return [jobs.state_of(jobs.get_job(job_id)) for job_id in ids]
+    return [state_of(get_job(job_id)) for job_id in ids]
 
 
 # -- asking ------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 
 from scheduler import options
 from scheduler.conf import SETTINGS
-from scheduler.jobs import JobState
+from scheduler.lookup import JobState
 from scheduler.models import State
 
 ROOT = Path(__file__).parents[2]

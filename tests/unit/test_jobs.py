@@ -14,9 +14,10 @@ from django_apscheduler.models import DjangoJob
 
 from scheduler import add_job, clock, modify_job, pause_job, remove_job, resume_job, run_job
 from scheduler.exceptions import DuplicateJob, InvalidInput, InvalidTrigger, JobNotFound, StaleJob
-from scheduler.jobs import get_job, restore_trigger, state_of
+from scheduler.lookup import get_job, state_of
 from scheduler.models import ScheduledTask, State, TaskRun
 from scheduler.runs import firing_id
+from scheduler.schedules import restore_trigger
 from scheduler.triggers import trigger_to_data
 
 ADD = "tests.app.tasks.add"

@@ -8,8 +8,9 @@ import pytest
 
 from scheduler import add_job, modify_job, remove_job
 from scheduler.exceptions import InvalidInput, JobNotFound, StaleJob
-from scheduler.jobs import get_job, restore_trigger
+from scheduler.lookup import get_job
 from scheduler.overrides import declared, overridden, revert
+from scheduler.schedules import restore_trigger
 from scheduler.syncing import sync
 from scheduler.triggers import describe, trigger_to_data
 from tests.app.tasks import add, nap

@@ -13,8 +13,9 @@ from django_apscheduler.models import DjangoJob
 from scheduler import add_job, arguments, modify_job, pause_job, registry, remove_job, scheduled_job
 from scheduler.arguments import registered_tasks
 from scheduler.exceptions import InvalidInput
-from scheduler.jobs import get_job, restore_trigger, state_of
+from scheduler.lookup import get_job, state_of
 from scheduler.models import ScheduledTask, Source
+from scheduler.schedules import restore_trigger
 from scheduler.syncing import sync
 from scheduler.triggers import describe, trigger_to_data
 from tests.app.tasks import add, nap, say_time

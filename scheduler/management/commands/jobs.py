@@ -13,6 +13,7 @@ from scheduler.cli.job_options import add_job_options, add_task_arguments, chang
 from scheduler.cli.run_text import run_text
 from scheduler.documents import instant, job_document, job_documents, readable_trigger, run_document
 from scheduler.exceptions import DuplicateJob
+from scheduler.lookup import check_id, get_job
 from scheduler.models import ScheduledTask, State
 
 
@@ -52,11 +53,11 @@ class Command(ToolCommand):
         self.show(options, lambda: job_documents(found), lambda: job_text.job_table(found))
 
     def show_one(self, options: dict[str, Any]) -> None:
-        self._show_job(options, jobs.get_job(options["id"]))
+        self._show_job(options, get_job(options["id"]))
 
     def add(self, options: dict[str, Any]) -> None:
         told = job_arguments(options)
-        job_id, replace = jobs.check_id(options["id"]), options["replace_existing"]
+        job_id, replace = check_id(options["id"]), options["replace_existing"]
         replaced = replace and ScheduledTask.objects.filter(job_id=job_id, removed_at=None).exists()
         try:
             job = jobs.add_job(id=job_id, replace_existing=replace, by=asked_by(), **told)
@@ -90,7 +91,7 @@ class Command(ToolCommand):
 
     def next(self, options: dict[str, Any]) -> None:
         count = parsing.whole_in("n", options["count"], 1, queries.MOST_FIRINGS)
-        job = jobs.get_job(options["id"])
+        job = get_job(options["id"])
         firings = queries.next_firings(job, count)
         self.show(
             options,

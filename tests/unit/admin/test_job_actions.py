@@ -12,7 +12,7 @@ from django.test import Client
 
 from scheduler import bulk, clock
 from scheduler.admin.job_actions import AT_ONCE
-from scheduler.jobs import state_of
+from scheduler.lookup import state_of
 from scheduler.models import BulkAction, ScheduledTask, TaskRun
 
 from .pages import JOBS, make_job, messages_of, text_of

@@ -10,8 +10,9 @@ from django.test import Client
 
 from scheduler import add_job, modify_job
 from scheduler.admin.job_form import JobForm
-from scheduler.jobs import get_job, restore_trigger, state_of
+from scheduler.lookup import get_job, state_of
 from scheduler.models import ScheduledTask
+from scheduler.schedules import restore_trigger
 from scheduler.triggers import describe, trigger_to_data
 
 from .job_forms import ADD, GREET, data_of, data_of_form, edit_url, faults, greeting, opened, send

@@ -11,8 +11,9 @@ from django.test import Client
 
 from scheduler import modify_job, pause_job, remove_job
 from scheduler.admin import job_form
-from scheduler.jobs import get_job, restore_trigger, state_of
+from scheduler.lookup import get_job, state_of
 from scheduler.models import ScheduledTask
+from scheduler.schedules import restore_trigger
 from scheduler.triggers import describe
 
 from .job_forms import ADD, GREET, data_of, edit_url, faults, greeting, opened, send

@@ -7,8 +7,9 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from scheduler import modify_job
-from scheduler.jobs import get_job, restore_trigger
+from scheduler.lookup import get_job
 from scheduler.overrides import overridden
+from scheduler.schedules import restore_trigger
 from scheduler.syncing import sync
 from scheduler.triggers import describe
 from tests.app.typed_tasks import greet

@@ -16,7 +16,8 @@ from scheduler.admin.job_form import JobForm
 from scheduler.arguments import KnownTasks
 from scheduler.engine.passes import plan_one
 from scheduler.engine.planning import Live
-from scheduler.jobs import get_job, restore_trigger
+from scheduler.lookup import get_job
+from scheduler.schedules import restore_trigger
 
 from .job_forms import data_of_form
 

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from scheduler import add_job, pause_job
-from scheduler.jobs import get_job, state_of
+from scheduler.lookup import get_job, state_of
 from scheduler.models import ScheduledTask, ServiceProcess, TaskRun
 
 from .job_forms import ADD, GREET, data_of_form, edit_url, faults, greeting, opened, send

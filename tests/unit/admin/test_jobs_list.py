@@ -16,7 +16,7 @@ from scheduler import clock
 from scheduler.admin import job_list
 from scheduler.admin.job_filters import JOB_STATES
 from scheduler.admin.zones import CHOICE_COOKIE
-from scheduler.jobs import state_of
+from scheduler.lookup import state_of
 from scheduler.models import ScheduledTask, State
 
 from .pages import JOBS, make_job, make_run, messages_of, text_of

@@ -12,8 +12,9 @@ from django_apscheduler.models import DjangoJobExecution
 from benchmarks import seed
 from scheduler import clock
 from scheduler.executions import STATUS
-from scheduler.jobs import restore_trigger, state_of
+from scheduler.lookup import state_of
 from scheduler.models import LIVE, HourTally, RunLog, ScheduledTask, ServiceProcess, State, TaskRun
+from scheduler.schedules import restore_trigger
 from scheduler.triggers import first_fire_time
 
 pytestmark = pytest.mark.django_db

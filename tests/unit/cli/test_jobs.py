@@ -9,6 +9,7 @@ from django.utils.translation import override
 from django_apscheduler.models import DjangoJob
 
 from scheduler import clock, jobs, runs
+from scheduler.lookup import get_job
 from scheduler.models import ScheduledTask, State, TaskRun
 
 ADD = "tests.app.tasks.add"
@@ -65,7 +66,7 @@ def test_add_takes_every_option(call):
     assert document["state"] == "scheduled"
     assert document["source"] == "admin"
     assert datetime.fromisoformat(document["next_run_time"]).utcoffset().total_seconds() == 9 * 3600
-    job = jobs.get_job("all")
+    job = get_job("all")
     assert (job.max_instances, job.overlap, job.misfire_grace_time) == (2, "queue", 60)
     assert (job.catch_up, job.on_lost, job.priority, job.expires) == ("all", "retry", 3, 3600)
     assert (job.time_limit, job.soft_time_limit, job.run_at_start) == (90, 90, True)
@@ -140,7 +141,7 @@ def test_odd_ids_are_refused(refused, job_id):
 def test_a_taken_id_is_refused_unless_it_is_to_be_replaced(call, refused, nightly):
     again = ("jobs", "add", "nightly", "--task", "tests.app.tasks.do_nothing", "--every", "5m")
     assert "is taken by another job. Choose another id, or replace the job with --replace-existing." in refused(*again)
-    assert jobs.get_job("nightly").task == ADD
+    assert get_job("nightly").task == ADD
     assert call(*again, "--replace-existing", "--json").document["task"] == "tests.app.tasks.do_nothing"
     assert "Job nightly replaced:" in call(*again, "--replace-existing")
 
@@ -151,11 +152,11 @@ def test_a_job_in_the_past_is_shown_as_due(call):
 
 
 def test_modify_changes_what_it_names_and_nothing_else(call, nightly):
-    before = jobs.get_job("nightly").job.next_run_time
+    before = get_job("nightly").job.next_run_time
     document = call("jobs", "modify", "nightly", "--args", "[5]", "--max-instances", "3", "--json").document
     assert document["args"] == [5]
     assert document["kwargs"] == {"b": 2}
-    job = jobs.get_job("nightly")
+    job = get_job("nightly")
     assert job.max_instances == 3
     assert job.job.next_run_time == before
 
@@ -174,7 +175,7 @@ def test_modify_moves_a_job_to_another_zone(call, nightly):
 def test_modify_unsets_options(call, nightly):
     call("jobs", "modify", "nightly", "--expires", "5m", "--priority", "3", "--tags", "a", "--queue", "long")
     call("jobs", "modify", "nightly", "--expires", "none", "--priority", "none", "--tags", "", "--queue", "")
-    job = jobs.get_job("nightly")
+    job = get_job("nightly")
     assert (job.expires, job.priority, job.tags, job.queue) == (None, None, [], "")
 
 

@@ -11,7 +11,8 @@ from django.core.management import call_command
 from django.utils.translation import override
 from django_apscheduler.models import DjangoJobExecution
 
-from scheduler import arguments, clock, jobs, processes, registry, runs
+from scheduler import arguments, clock, processes, registry, runs
+from scheduler.lookup import get_job, state_of
 from scheduler.models import ScheduledTask, ServiceProcess, Source, State, TaskRun
 from scheduler.processes import ThisProcess
 from tests.app.tasks import add
@@ -111,9 +112,9 @@ def test_sync_removes_what_is_gone_only_when_told(call, nightly):
     ScheduledTask.objects.filter(job_id="nightly").update(source=Source.CODE)
     assert "nightly: no longer declared in code; --prune removes it" in call("syncjobs")
     assert "nightly: would be removed" in call("syncjobs", "--plan", "--prune")
-    assert jobs.state_of(jobs.get_job("nightly")) == "scheduled"
+    assert state_of(get_job("nightly")) == "scheduled"
     assert call("syncjobs", "--prune", "--json").document["removed"] == ["nightly"]
-    assert jobs.state_of(jobs.get_job("nightly")) == "removed"
+    assert state_of(get_job("nightly")) == "removed"
 
 
 def test_sync_tells_what_it_could_not_read_or_store_and_exits_with_2(db, capsys, monkeypatch):

@@ -9,6 +9,7 @@ from django.db import connections
 from scheduler import clock, jobs, runs
 from scheduler.cli.queries import wait_for
 from scheduler.exceptions import NotAllowed, RunNotFound
+from scheduler.lookup import get_job
 from scheduler.models import State, TaskRun
 
 RUN_KEYS = [
@@ -161,7 +162,7 @@ def test_a_run_whose_job_is_gone_cannot_be_retried(failed):
     jobs.remove_job("nightly")
     with pytest.raises(NotAllowed, match="its job 'nightly' is gone"):
         runs.retry(failed.id)
-    jobs.get_job("nightly").job.delete()
+    get_job("nightly").job.delete()
     with pytest.raises(NotAllowed, match="its job 'nightly' is gone"):
         runs.retry(failed.id)
     with pytest.raises(RunNotFound):
