@@ -21,7 +21,7 @@ from benchmarks.servers import Where
 from scheduler import clock, triggers
 from scheduler.arguments import KnownTasks
 from scheduler.engine.passes import plan_due
-from scheduler.jobstore import dump_state
+from scheduler.jobstate import dump_state
 from scheduler.models import ScheduledTask, ServiceProcess, TaskRun
 from scheduler.publishing import Publisher, publish
 from tests.cluster import ROOT

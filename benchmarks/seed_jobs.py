@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 from django_apscheduler.models import DjangoJob
 
-from scheduler.jobstore import dump_state
+from scheduler.jobstate import dump_state
 from scheduler.models import CatchUp, OnLost, Overlap, ScheduledTask, Source
 from scheduler.triggers import Schedule, first_fire_time, trigger_from_data
 

@@ -19,7 +19,7 @@ from django.db.models.functions import TruncHour
 from django_apscheduler.models import DjangoJob
 
 from .exceptions import SchedulerError
-from .jobstore import load_trigger
+from .jobstate import load_trigger
 from .models import ScheduledTask
 from .publishing import queue_name
 from .triggers import hourly, next_fire_time, timezone_of

@@ -19,7 +19,7 @@ from .allowed import check_allowed
 from .arguments import check_arguments, task_name
 from .db import write_transaction
 from .exceptions import DuplicateJob, StaleJob
-from .jobstore import dump_state
+from .jobstate import dump_state
 from .lookup import check_id, lock_job
 from .models import ScheduledTask, Source
 from .on_demand import enqueue, run_job

@@ -12,7 +12,7 @@ from django.utils import timezone as django_timezone
 
 from . import clock, options, triggers
 from .exceptions import InvalidInput, InvalidTrigger
-from .jobstore import load_trigger
+from .jobstate import load_trigger
 from .models import ScheduledTask
 from .said import said as _
 

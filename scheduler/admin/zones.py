@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST
 from django_apscheduler.models import DjangoJob
 
 from ..exceptions import SchedulerError
-from ..jobstore import load_trigger
+from ..jobstate import load_trigger
 from ..triggers import timezone_of
 
 P = ParamSpec("P")

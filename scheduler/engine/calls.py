@@ -28,7 +28,8 @@ from django_apscheduler.jobstores import DjangoJobStore
 from .. import jobs
 from ..arguments import task_name
 from ..exceptions import InvalidInput, JobNotFound
-from ..jobstore import ENQUEUE, TickworkJobStore
+from ..jobstate import ENQUEUE
+from ..jobstore import TickworkJobStore
 from ..lookup import check_id
 from ..models import ScheduledTask
 from ..schedules import build_trigger

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django_apscheduler.models import DjangoJob
 
-from .. import clock, jobstore, triggers
+from .. import clock, jobstate, triggers
 from ..exceptions import SchedulerError
 from ..models import State, TaskRun
 
@@ -45,7 +45,7 @@ def return_to_present() -> int:
     returned = 0
     for job in DjangoJob.objects.filter(id__in=early, next_run_time__gt=ahead):
         try:
-            at = triggers.next_fire_time(jobstore.load_trigger(job.job_state), now, job_id=job.id)
+            at = triggers.next_fire_time(jobstate.load_trigger(job.job_state), now, job_id=job.id)
         except SchedulerError:
             continue
         if at is not None and at < job.next_run_time:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from django.db import transaction
 from django_apscheduler.models import DjangoJob
 
-from .. import conf, jobstore, runs, triggers
+from .. import conf, jobstate, jobstore, runs, triggers
 from ..arguments import KnownTasks
 from ..db import OUTAGE, write_transaction
 from ..exceptions import PlanningError, SchedulerError
@@ -176,7 +176,7 @@ def plan_one(job: ScheduledTask, row: DjangoJob, due: datetime, live: Live, know
     """Plan a job that came due at `due`; writes nothing. :raises SchedulerError: if it can't be planned, with why"""
     if job.task not in known:
         raise PlanningError(f"No task named {job.task!r} is registered here or on a worker that is alive")
-    trigger = jobstore.load_trigger(row.job_state)
+    trigger = jobstate.load_trigger(row.job_state)
     policy = Policy(job.max_instances, job.overlap, job.misfire_grace_time, job.catch_up)
 
     def next_after(at: datetime) -> datetime | None:

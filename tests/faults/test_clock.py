@@ -12,7 +12,7 @@ import pytest
 from django.db.models import F
 from django_apscheduler.models import DjangoJob
 
-from scheduler import add_job, clock, jobstore, processes, triggers
+from scheduler import add_job, clock, jobstate, jobstore, processes, triggers
 from scheduler.arguments import KnownTasks
 from scheduler.engine.outbox import Outbox
 from scheduler.engine.passes import plan_due
@@ -281,7 +281,7 @@ def plan_span(start: datetime, end: datetime) -> dict[str, list[datetime]]:
     """Let the engine do its passes from `start` to before `end`, each when the next job is due; return the instants."""
     TaskRun.objects.all().delete()
     for job in DjangoJob.objects.all():
-        trigger = jobstore.load_trigger(job.job_state)
+        trigger = jobstate.load_trigger(job.job_state)
         job.next_run_time = triggers.next_fire_time(trigger, start - timedelta(microseconds=1), job_id=job.id)
         job.save()
     known = KnownTasks()

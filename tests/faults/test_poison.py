@@ -24,7 +24,7 @@ from django_apscheduler.models import DjangoJob
 
 from scheduler import add_job, clock
 from scheduler.exceptions import InvalidInput
-from scheduler.jobstore import ENQUEUE
+from scheduler.jobstate import ENQUEUE
 from scheduler.lookup import state_of
 from scheduler.models import ScheduledTask, State, TaskRun
 from tests.faults.site import WORK, Site

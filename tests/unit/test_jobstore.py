@@ -18,7 +18,7 @@ from django_apscheduler.models import DjangoJob
 
 from scheduler import add_job, clock, jobstore, triggers
 from scheduler.exceptions import RestoreError
-from scheduler.jobstore import ENQUEUE, load_state, load_trigger
+from scheduler.jobstate import ENQUEUE, load_state, load_trigger
 
 BERLIN = ZoneInfo("Europe/Berlin")
 TRIGGERS: list[dict[str, Any]] = [

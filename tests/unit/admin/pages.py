@@ -9,7 +9,7 @@ from typing import Any
 from django_apscheduler.models import DjangoJob
 
 from scheduler import clock
-from scheduler.jobstore import dump_state
+from scheduler.jobstate import dump_state
 from scheduler.models import LIVE, ScheduledTask, ServiceProcess, State, TaskRun
 from scheduler.triggers import trigger_from_data
 

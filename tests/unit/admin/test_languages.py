@@ -177,7 +177,7 @@ def test_a_stored_reason_is_said_in_chinese(reason: str, chinese: str) -> None:
 
 FOLDER = Path(scheduler.__file__).parent
 REASONS_OF = [*(FOLDER / "engine").glob("*.py"), *(FOLDER / "worker").glob("*.py"), *(FOLDER / "runs").glob("*.py"),
-              *(FOLDER / f"{name}.py" for name in ("jobs", "on_demand", "publishing", "jobstore"))]  # fmt: skip
+              *(FOLDER / f"{name}.py" for name in ("jobs", "on_demand", "publishing", "jobstate"))]  # fmt: skip
 RAISED = ("PlanningError", "RestoreError")
 
 

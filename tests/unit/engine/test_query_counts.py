@@ -18,7 +18,7 @@ from scheduler.db import execute
 from scheduler.engine import service
 from scheduler.engine.line import release_waiting
 from scheduler.engine.passes import plan_due
-from scheduler.jobstore import dump_state
+from scheduler.jobstate import dump_state
 from scheduler.models import ScheduledTask, ServiceProcess, State, TaskRun
 from scheduler.publishing import Publisher
 from scheduler.runs import Outcome
