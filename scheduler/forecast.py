@@ -26,7 +26,7 @@ from .triggers import hourly, next_fire_time, timezone_of
 
 HOUR = timedelta(hours=1)
 MOST_JOBS = 1_000
-MOST_SECONDS = 0.15
+MOST_SECONDS = 0.1
 """Processor time after which no further job is looked at, should their triggers be that slow."""
 COLUMNS = ("job_id", "name", "task", "queue", "job__job_state", "job__next_run_time")
 

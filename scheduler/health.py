@@ -72,12 +72,12 @@ def _overdue() -> list[Problem]:
     late = clock.now() - timedelta(seconds=conf.get("HEALTH_WINDOW"))
     overdue = DjangoJob.objects.filter(next_run_time__lt=late).count()
     if overdue:
-        text = ngettext("%d job is due and not fired", "%d jobs are due and not fired", overdue) % overdue
+        text = ngettext("%s job is due and not fired", "%s jobs are due and not fired", overdue) % f"{overdue:,}"
         problems.append(Problem("overdue", text, "python manage.py runscheduler"))
     pending = TaskRun.objects.filter(state=State.PENDING, waiting=False, created_at__lt=late).count()
     if pending:
-        text = ngettext("%d run waits for the broker", "%d runs wait for the broker", pending) % pending
-        problems.append(Problem("pending", text))
+        text = ngettext("%s run waits for the broker", "%s runs wait for the broker", pending) % f"{pending:,}"
+        problems.append(Problem("pending", text, "python manage.py runscheduler"))
     return problems
 
 
@@ -98,11 +98,11 @@ def _broken() -> list[Problem]:
     names = ", ".join(broken.order_by("pk").values_list("pk", flat=True)[:SHOWN_JOBS])
     if count > SHOWN_JOBS:
         names += ", …"
-    text = ngettext("%(count)d job is set aside: %(names)s", "%(count)d jobs are set aside: %(names)s", count)
+    text = ngettext("%(count)s job is set aside: %(names)s", "%(count)s jobs are set aside: %(names)s", count)
     return [
         Problem(
             "broken",
-            text % {"count": count, "names": names},
+            text % {"count": f"{count:,}", "names": names},
             "python manage.py jobs list --state broken",
             serious=False,
         )

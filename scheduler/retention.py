@@ -32,7 +32,7 @@ class Rule:
     days: float
     """A run goes when it is older, …"""
     keep: int
-    """… unless it is among so many newest runs of its job, whatever these ended as."""
+    """… unless it is among so many newest runs of its job: of those that ended so, if it is the state's own."""
     log_days: float
     """Its log goes before it, when it is older than this."""
     is_own: bool
@@ -136,11 +136,13 @@ def prune(*, days: float | None = None, keep: int | None = None) -> int:
     """Delete all ended runs that are past the rules, with their logs and execution rows, and old logs of others.
 
     :param days: age by scheduled time, in place of what the rules say
-    :param keep: newest runs of each job to keep, in place of what the rules say
+    :param keep: newest runs of each job to keep, whatever they ended as, in place of what the rules say
     :return: how many runs were deleted
     """
     now = clock.now()
-    told: dict[str, Any] = {name: value for name, value in (("days", days), ("keep", keep)) if value is not None}
+    told: dict[str, Any] = {} if days is None else {"days": days}
+    if keep is not None:
+        told |= {"keep": keep, "is_own": False}
     limits = sweep.Limits({state: replace(rule, **told) for state, rule in rules().items()}, now)
     _sweep_all(sweep.logs, limits)
     deleted = _sweep_all(sweep.runs, limits)

@@ -51,18 +51,43 @@ class Limits:
         ]
         return max(found, default=None)
 
-    def run_may_go(
-        self, state: str, due: datetime, ended: datetime | None, spare: Mapping[int, datetime | None]
-    ) -> bool:
+    def run_may_go(self, state: str, due: datetime, ended: datetime | None, kept: Kept) -> bool:
         """Tell whether a run is past its rule."""
-        if state not in self.rules:
+        if state not in self.rules or max(due, ended or due) >= self.runs_before[state]:
             return False
-        beyond = spare[self.rules[state].keep]
-        return beyond is not None and due <= beyond and max(due, ended or due) < self.runs_before[state]
+        rule = self.rules[state]
+        return kept.is_beyond(due, rule.keep) and (not rule.is_own or kept.is_beyond_its_like(due, rule.keep, state))
 
     def log_may_go(self, state: str, due: datetime, ended: datetime | None) -> bool:
         """Tell whether a run's log is past its rule."""
         return state in self.rules and max(due, ended or due) < self.logs_before[state]
+
+
+class Kept:
+    """Which runs of a job are beyond its newest ones: of all of them, and of those that ended alike.
+
+    The latter reads the index back from the newest run on, so it is asked where a run may go otherwise, and once.
+    """
+
+    def __init__(self, job_id: str, spare: Mapping[int, datetime | None], alike: Mapping[str, str | None]) -> None:
+        self.job_id = job_id
+        self.spare = spare
+        self.alike = dict(alike)
+        """For each state that was asked for, when the newest run beyond the kept ones was due, as `Place` has it."""
+
+    def is_beyond(self, due: datetime, keep: int) -> bool:
+        """Tell whether so many runs of the job, at least, are newer."""
+        beyond = self.spare[keep]
+        return beyond is not None and due <= beyond
+
+    def is_beyond_its_like(self, due: datetime, keep: int, state: str) -> bool:
+        """Tell whether so many runs of the job that ended in this state, at least, are newer."""
+        if state not in self.alike:
+            alike = TaskRun.objects.filter(job_id=self.job_id, state=state).order_by("-scheduled_at")
+            found = alike.values_list("scheduled_at", flat=True)[keep : keep + 1].first()
+            self.alike[state] = found.isoformat() if found else None
+        beyond = self.alike[state]
+        return beyond is not None and due <= datetime.fromisoformat(beyond)
 
 
 def runs(limits: Limits, place: Place) -> tuple[int, Place | None]:
@@ -77,15 +102,17 @@ def runs(limits: Limits, place: Place) -> tuple[int, Place | None]:
         newest = limits.newest(spare)
         if newest is None or oldest > newest:
             continue
+        here = going_on and job_id == place["job"]
+        kept = Kept(job_id, spare, place.get("alike", {}) if here else {})
         old = TaskRun.objects.filter(job_id=job_id, scheduled_at__lte=newest).order_by("scheduled_at")
-        if going_on and job_id == place["job"]:
+        if here:
             old = old.filter(scheduled_at__gt=datetime.fromisoformat(place["at"]))
         fields = old.values_list("id", "execution_id", "state", "scheduled_at", "finished_at")
         rows = list(fields[: ROWS_AT_ONCE - seen])
-        past += [row[:2] for row in rows if limits.run_may_go(*row[2:], spare)]
+        past += [row[:2] for row in rows if limits.run_may_go(*row[2:], kept)]
         seen += len(rows)
         if seen == ROWS_AT_ONCE:
-            following = {"job": job_id, "at": rows[-1][3].isoformat()}
+            following = {"job": job_id, "at": rows[-1][3].isoformat(), "alike": kept.alike}
             break
     _delete([run for run, _ in past], [execution for _, execution in past if execution])
     return len(past), following

@@ -131,7 +131,7 @@ class ConsoleAdmin(ListAdmin[M]):
             self.message_user(request, text, messages.ERROR)
         more = len(refused) - MOST_REFUSALS_SHOWN
         if more > 0:
-            rest = ngettext("%d more was refused.", "%d more were refused.", more) % more
+            rest = ngettext("%s more was refused.", "%s more were refused.", more) % f"{more:,}"
             self.message_user(request, rest, messages.ERROR)
         return done, len(refused)
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from .. import clock
 from ..models import BulkAction, ScheduledTask, TaskRun
@@ -19,14 +19,6 @@ from .base import ConsoleAdmin
 from .reasons import said
 from .text import harmless
 
-WORDS = {
-    "cancel": ngettext_lazy("Cancel %d run", "Cancel %d runs"),
-    "retry": ngettext_lazy("Run %d run again", "Run %d runs again"),
-    "run": ngettext_lazy("Run %d job now", "Run %d jobs now"),
-    "pause": ngettext_lazy("Pause %d job", "Pause %d jobs"),
-    "resume": ngettext_lazy("Resume %d job", "Resume %d jobs"),
-    "remove": ngettext_lazy("Remove %d job", "Remove %d jobs"),
-}
 OF_RUNS = ("cancel", "retry")
 """Those whose objects are runs; the others' are jobs."""
 
@@ -50,7 +42,7 @@ class BulkAdmin(ConsoleAdmin[BulkAction]):
             "asked": times.ago(found.created_at, now),
             "by": harmless(found.requested_by),
             "finished": times.ago(found.finished_at, now) if found.finished_at else "",
-            "left": max(0, found.total - found.done - found.refused),
+            "remaining": max(0, found.total - found.done - found.refused),
             "refusals": [
                 {"id": harmless(key), "why": said(why), "url": self.url_of(key, of=of)} for key, why in refusals
             ],
@@ -81,13 +73,21 @@ class BulkAdmin(ConsoleAdmin[BulkAction]):
 
     @admin.display(description=gettext_lazy("refused"))
     def refusals_cell(self, found: BulkAction) -> str:
-        return str(found.refused or "–")
+        return f"{found.refused:,}" if found.refused else "–"
 
 
 def title(found: BulkAction) -> str:
     """Return what was asked for and of how many."""
-    words = WORDS.get(found.action)
-    return harmless(f"{found.action} ({found.total})") if words is None else words % found.total
+    count = found.total
+    words = {
+        "cancel": ngettext("Cancel %s run", "Cancel %s runs", count),
+        "retry": ngettext("Run %s run again", "Run %s runs again", count),
+        "run": ngettext("Run %s job now", "Run %s jobs now", count),
+        "pause": ngettext("Pause %s job", "Pause %s jobs", count),
+        "resume": ngettext("Resume %s job", "Resume %s jobs", count),
+        "remove": ngettext("Remove %s job", "Remove %s jobs", count),
+    }.get(found.action)
+    return harmless(f"{found.action} ({count:,})") if words is None else words % f"{count:,}"
 
 
 def progress_badge(found: BulkAction) -> SafeString:
@@ -106,5 +106,5 @@ def progress_bar(found: BulkAction) -> SafeString:
         str(found.total or 1),
         str(settled),
         _("progress"),
-        f"{settled} / {found.total}",
+        f"{f'{settled:,}'} / {f'{found.total:,}'}",
     )

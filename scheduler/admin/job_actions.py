@@ -109,7 +109,7 @@ class JobActions(ConsoleAdmin[ScheduledTask]):
         once = id_of(request.POST.get("token") or new_token(), action)
         by, user_id = asked_by(request), str(request.user.pk)
         started = bulk.start(IN_BULK.get(action, action), ids, by=by, user_id=user_id, bulk_id=once)
-        text = ngettext("Begun, with %d job.", "Begun, with %d jobs.", len(ids)) % len(ids)
+        text = ngettext("Begun, with %s job.", "Begun, with %s jobs.", len(ids)) % f"{len(ids):,}"
         self.message_user(request, text, messages.SUCCESS)
         if self.may_view(request, BulkAction):
             return HttpResponseRedirect(self.url_of(started.pk, of=BulkAction))

@@ -38,7 +38,9 @@ class RuleForm(forms.Form):
     days = forms.FloatField(label=words.LABELS["days"], help_text=gettext_lazy("36500, a century, keeps everything."))
     keep = forms.IntegerField(
         label=words.LABELS["keep"],
-        help_text=gettext_lazy("So many newest runs of a job stay, however old, whatever they ended as."),
+        help_text=gettext_lazy(
+            "So many newest runs of a job stay, however old. The rule of one state counts those that ended in it alone."
+        ),
     )
     log_days = forms.FloatField(label=words.LABELS["log_days"], help_text=gettext_lazy("A log goes with its run."))
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -103,12 +105,12 @@ class RetentionAdmin(ConsoleAdmin[RetentionRule]):
                     "Somebody changed this rule after you opened it, and nothing was saved."
                     " It says now: runs %(runs)s, logs %(logs)s. Save again to put yours in its place."
                 )
-                form.add_error(None, text % {"runs": words.runs_kept(before), "logs": words.logs_kept(before)})
+                form.add_error(None, text % {"runs": words.runs_kept(before, state), "logs": words.logs_kept(before)})
                 form.data = {**request.POST.dict(), "seen": seen}
         context = {
             **self._frame(request, _("Retention: %s") % words.name_of(state)),
             "form": form,
-            "now_kept": words.runs_kept(before),
+            "now_kept": words.runs_kept(before, state),
         }
         return TemplateResponse(request, "admin/scheduler/retentionrule/set.html", context)
 
@@ -122,7 +124,7 @@ class RetentionAdmin(ConsoleAdmin[RetentionRule]):
         after = rules()[state]
         if after != before:
             self.log_change(request, row, words.message(before, after))
-        text = _("Saved. From now on such runs are kept %s.") % words.runs_kept(after)
+        text = _("Saved. From now on such runs are kept %s.") % words.runs_kept(after, state)
         self.message_user(request, text, messages.SUCCESS)
         return True
 
@@ -139,7 +141,7 @@ class RetentionAdmin(ConsoleAdmin[RetentionRule]):
         if request.method == "POST":
             drop_rule(state)
             self.log_change(request, row, words.message(before, after))
-            text = _("The rule is gone. From now on such runs are kept %s.") % words.runs_kept(after)
+            text = _("The rule is gone. From now on such runs are kept %s.") % words.runs_kept(after, state)
             self.message_user(request, text, messages.SUCCESS)
             return HttpResponseRedirect(self.list_url())
         context = {
@@ -166,7 +168,7 @@ class RetentionAdmin(ConsoleAdmin[RetentionRule]):
         return {
             "badge": badge(state) if state else "",
             "name": words.name_of(state),
-            "runs": words.runs_kept(rule),
+            "runs": words.runs_kept(rule, state),
             "logs": words.logs_kept(rule),
             "is_own": rule.is_own,
             "set_url": self.url_of(word, "set") if self.may(request, "change_retentionrule") else "",

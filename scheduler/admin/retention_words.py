@@ -35,17 +35,24 @@ def values(rule: Rule) -> dict[str, Any]:
     return {name: value for name, value in asdict(rule).items() if name in LABELS}
 
 
-def runs_kept(rule: Rule) -> str:
-    """Return how long runs are kept, in words."""
+def runs_kept(rule: Rule, state: str) -> str:
+    """Return how long runs that ended in a state are kept, in words; "" stands for all states without a rule."""
     if rule.days >= MOST_DAYS:
         return _("for ever")
     if not rule.keep:
         return _("for %s") % days(rule.days)
-    newest = ngettext(
-        "for %(days)s, and longer while the newest run of their job",
-        "for %(days)s, and longer while among the newest %(keep)d runs of their job",
-        rule.keep,
-    )
+    if rule.is_own and state != OTHERS:
+        newest = ngettext(
+            "for %(days)s, and longer while the newest such run of their job",
+            "for %(days)s, and longer while among the newest %(keep)d such runs of their job",
+            rule.keep,
+        )
+    else:
+        newest = ngettext(
+            "for %(days)s, and longer while the newest run of their job",
+            "for %(days)s, and longer while among the newest %(keep)d runs of their job",
+            rule.keep,
+        )
     return newest % {"days": days(rule.days), "keep": rule.keep}
 
 

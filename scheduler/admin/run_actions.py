@@ -62,10 +62,10 @@ class RunActions(ConsoleAdmin[TaskRun]):
         )
         asked = sum(run.is_live for run in done)
         if ended := len(done) - asked:
-            text = ngettext("Cancelled %d run.", "Cancelled %d runs.", ended) % ended
+            text = ngettext("Cancelled %s run.", "Cancelled %s runs.", ended) % f"{ended:,}"
             self.message_user(request, text, messages.SUCCESS)
         if asked:
-            text = ngettext("Asked %d running run to stop.", "Asked %d running runs to stop.", asked) % asked
+            text = ngettext("Asked %s running run to stop.", "Asked %s running runs to stop.", asked) % f"{asked:,}"
             self.message_user(request, text, messages.SUCCESS)
         return None
 
@@ -86,7 +86,7 @@ class RunActions(ConsoleAdmin[TaskRun]):
         new, refused = self.each(request, queryset.order_by("scheduled_at"), again, record=_("Run again asked for."))
         if not new:
             return None
-        text = ngettext("Asked for %d new run.", "Asked for %d new runs.", len(new)) % len(new)
+        text = ngettext("Asked for %s new run.", "Asked for %s new runs.", len(new)) % f"{len(new):,}"
         self.message_user(request, text, messages.SUCCESS)
         return HttpResponseRedirect(self.url_of(new[0].pk)) if len(new) == 1 and not refused else None
 
@@ -127,7 +127,7 @@ class RunActions(ConsoleAdmin[TaskRun]):
         token = request.POST.get("token") or new_token()
         by, user_id = asked_by(request), request.user.pk
         started = bulk.start(BULK[action], ids, by=by, user_id=user_id, bulk_id=id_of(token, action))
-        text = ngettext("Begun, with %d run.", "Begun, with %d runs.", started.total) % started.total
+        text = ngettext("Begun, with %s run.", "Begun, with %s runs.", started.total) % f"{started.total:,}"
         self.message_user(request, text, messages.SUCCESS)
         if self.may_view(request, BulkAction):
             return HttpResponseRedirect(self.url_of(started.pk, of=BulkAction))
@@ -150,19 +150,19 @@ class RunActions(ConsoleAdmin[TaskRun]):
     ) -> HttpResponse:
         count = states.total()
         title = {
-            "cancel": ngettext("Cancel %d run?", "Cancel %d runs?", count),
-            "run_again": ngettext("Run %d run again?", "Run %d runs again?", count),
+            "cancel": ngettext("Cancel %s run?", "Cancel %s runs?", count),
+            "run_again": ngettext("Run %s run again?", "Run %s runs again?", count),
         }[action]
         button = {
-            "cancel": ngettext("Cancel %d run", "Cancel %d runs", count),
-            "run_again": ngettext("Run %d run again", "Run %d runs again", count),
+            "cancel": ngettext("Cancel %s run", "Cancel %s runs", count),
+            "run_again": ngettext("Run %s run again", "Run %s runs again", count),
         }[action]
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "media": self.media,
-            "title": title % count,
-            "button": button % count,
+            "title": title % f"{count:,}",
+            "button": button % f"{count:,}",
             "action": action,
             "states": [(badge(state), number) for state, number in states.most_common()],
             "runs": [

@@ -15,7 +15,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from .. import jobs, options, queues, runs
 from ..allowed import check_permitted
@@ -26,6 +26,7 @@ from ..models import LIVE, Overlap, ScheduledTask, TaskRun
 from ..secrets import mask_arguments
 from .argument_fields import ArgumentForm
 from .base import asked_by
+from .job_questions import done_text
 from .once import id_of, new_token
 from .text import as_json, explained, harmless, sentence
 from .zones import in_viewers_zone
@@ -162,8 +163,7 @@ class _Page:
         changed = (run.args, run.kwargs) != (self.given.args, self.given.kwargs)
         record = _("Run asked for, with other arguments.") if changed else _("Run asked for.")
         self.admin.log_change(self.request, self.given, record)
-        text = ngettext("Asked for a run of %d job.", "Asked for a run of %d jobs.", 1) % 1
-        self.admin.message_user(self.request, text, messages.SUCCESS)
+        self.admin.message_user(self.request, done_text("run_now", 1), messages.SUCCESS)
         sees = self.admin.may_view(self.request, TaskRun)
         return HttpResponseRedirect(self.admin.url_of(run.pk, of=TaskRun) if sees else self.back_url)
 

@@ -13,6 +13,12 @@ from django.utils.safestring import SafeString
 register = template.Library()
 
 
+@register.filter
+def grouped(number: int) -> str:
+    """Return a number with its thousands apart, whatever USE_THOUSAND_SEPARATOR says."""
+    return f"{number:,}"
+
+
 @register.inclusion_tag("admin/scheduler/nav.html", takes_context=True)
 def console_nav(context: Context, current: str) -> dict[str, Any]:
     """Draw the console's navigation.

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from scheduler import chores, clock, retention, runs, sweep
@@ -129,10 +130,40 @@ def test_each_state_is_kept_by_its_own_rule(job: ScheduledTask) -> None:
     retention.prune(keep=None, days=None)
     found = TaskRun.objects.order_by("scheduled_at").values_list("state", "scheduled_at")
     kept = [(state, round((clock.now() - at).total_seconds() / 86_400)) for state, at in found]
-    # Of all states the newest 100 are kept by the setting, so success stays; of skipped the newest 3 of the job.
+    # Of all states the newest 100 are kept by the setting, so success stays; of skipped the newest 3 that were.
     assert [age for state, age in kept if state == "success"] == [70, 50, 40, 20, 2]
     assert [age for state, age in kept if state == "failure"] == [50, 40, 20, 2]
-    assert [age for state, age in kept if state == "skipped"] == [2]
+    assert [age for state, age in kept if state == "skipped"] == [40, 20, 2]
+
+
+def test_the_rule_of_a_state_counts_its_own_runs_and_the_general_one_counts_all(
+    job: ScheduledTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "ROWS_AT_ONCE", 3)
+    for days in (90, 80, 70, 60):
+        insert(job, days, State.FAILURE)
+    for days in range(40, 50):
+        insert(job, days)
+    insert(job, 39, State.TIMEOUT)
+    own = Rule(30, 2, 14, is_own=True)
+    place: sweep.Place | None = {}
+    queries = []
+    while place is not None:
+        with CaptureQueriesContext(connection) as captured:
+            _, place = sweep.runs(limits(keep=1, failure=own), place)
+        queries.append(sum('"state" = ' in query["sql"] for query in captured))
+    assert ages() == [70, 60, 39]
+    # The newest failure beyond the kept ones is looked for once, by the step that needs it first.
+    assert queries == [1, 0, 0, 0, 0]
+
+
+def test_told_how_many_to_keep_every_state_is_counted_alike(job: ScheduledTask) -> None:
+    retention.set_rule("failure", keep=5)
+    for days in (50, 45):
+        insert(job, days, State.FAILURE)
+    insert(job, 40)
+    assert retention.prune(keep=1) == 2
+    assert ages() == [40]
 
 
 def test_logs_go_before_their_runs_by_a_limit_of_their_own(job: ScheduledTask) -> None:
@@ -244,6 +275,7 @@ def test_no_step_searches_the_table_of_runs(job: ScheduledTask) -> None:
     plans = {
         **plans_of(lambda: sweep.runs(limits(keep=100), {})),
         **plans_of(lambda: sweep.runs(limits(keep=100), {"job": "job-3", "at": ago(90).isoformat()})),
+        **plans_of(lambda: sweep.runs(limits(success=Rule(30, 100, 14, is_own=True)), {"job": "job-4"})),
         **plans_of(lambda: sweep.logs(limits(), {})),
     }
     assert TaskRun.objects.count() < 20_000 > RunLog.objects.count()

@@ -16,7 +16,7 @@ class Command(ToolCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--days", metavar="N", help="delete runs older than this, whatever the rules say")
-        parser.add_argument("--keep", metavar="N", help="keep so many of each job, whatever the rules say")
+        parser.add_argument("--keep", metavar="N", help="keep the newest N of each job, whatever the rules say")
         self.add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:

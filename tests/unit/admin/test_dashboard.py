@@ -180,7 +180,7 @@ WRONG = [
     (no_worker, "No worker listens on queue long", "celery -A project worker -Q long", "view_serviceprocess"),
     (no_broker, "The broker is out of reach", "", "view_serviceprocess"),
     (overdue, "1 job is due and not fired", "python manage.py runscheduler", "view_scheduledtask"),
-    (pending, "1 run waits for the broker", "", "view_taskrun"),
+    (pending, "1 run waits for the broker", "python manage.py runscheduler", "view_taskrun"),
     (broken, "1 job is set aside: a", "python manage.py jobs list --state broken", "view_scheduledtask"),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
+from django_apscheduler.models import DjangoJob
 
 from scheduler import bulk, clock
 from scheduler.admin.job_actions import AT_ONCE
@@ -119,6 +121,23 @@ def test_more_than_a_hundred_jobs_are_left_to_the_engine(boss: Client, monkeypat
     assert started.user_id == str(User.objects.get().pk) and asked == [sorted(states())]
     assert answer.redirect_chain[-1][0] == f"/admin/scheduler/bulkaction/{started.pk}/change/"
     assert messages_of(answer) == [f"Begun, with {AT_ONCE + 1} jobs."] and set(states().values()) == {"scheduled"}
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_thousands_are_asked_about_in_readable_numbers_and_confirmed_by_plain_ones(
+    boss: Client, settings: Any, apart: bool
+) -> None:
+    settings.USE_THOUSAND_SEPARATOR = apart
+    rows = [DjangoJob(id=f"x-{number}", next_run_time=clock.now(), job_state=b"") for number in range(1_200)]
+    DjangoJob.objects.bulk_create(rows)
+    ScheduledTask.objects.bulk_create([ScheduledTask(job=row, task="tests.app.tasks.add") for row in rows])
+    asked = do(boss, "pause", confirmed="", select_across="1")
+    assert "Pause 1,200 jobs?" in text_of(asked)
+    sent = re.search(r'name="count" value="([^"]*)"', asked.content.decode())
+    assert sent is not None
+    answer = do(boss, "pause", select_across="1", count=sent[1])
+    assert messages_of(answer) == ["Begun, with 1,200 jobs."]
+    assert "0 / 1,200" in text_of(answer) and "1,200 are still to be done" in text_of(answer)
 
 
 def test_a_confirmation_that_is_sent_twice_begins_one_bulk_action(boss: Client) -> None:

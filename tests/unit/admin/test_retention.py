@@ -46,13 +46,14 @@ def test_a_rule_is_set_for_a_state_and_noted_with_its_difference(keeper: Client)
     text = text_of(response)
     assert "its own" in text and text.count("the general one") == 7
     assert "Keep runs for (days) 30 → changed to 90.5" in text and "Keep of each job at least (runs) 100 →" in text
-    entry = LogEntry.objects.get()
+    assert "such runs of their job" in text_of(send(keeper, "timeout", keep="5"))
+    entry = LogEntry.objects.get(object_repr__contains="failure")
     assert entry.get_change_message() == (
         "Changed Keep runs for (days): 30 → 90.5 and Keep of each job at least (runs): 100 → 0."
     )
     assert keeper.get(entry.get_admin_url() or "").headers["Location"] == PAGE
     send(keeper, "failure")  # saved as it was, which is no change
-    assert LogEntry.objects.count() == 1
+    assert LogEntry.objects.count() == 2
 
 
 def test_the_general_rule_holds_for_every_state_without_one(keeper: Client) -> None:

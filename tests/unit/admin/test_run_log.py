@@ -69,6 +69,16 @@ def test_whoever_follows_gets_what_came_since(boss: Client) -> None:
     assert "no-store" in answer["Cache-Control"]
 
 
+def test_a_project_that_sets_thousands_apart_can_follow_a_long_log(boss: Client, settings: Any) -> None:
+    settings.USE_THOUSAND_SEPARATOR = True
+    run = make_run("a", State.RUNNING)
+    write(run, *(line(number) for number in range(1, 1_201)))
+    assert b'data-last="1200"' in boss.get(log_of(run), {"after": "1190"}).content
+    assert 'data-last="1200"' in boss.get(page_of(run)).content.decode()
+    refreshed = boss.get(page_of(run), headers={"X-Scheduler-Refresh": "yes"})
+    assert 'data-last="1200"' in refreshed.content.decode()
+
+
 @pytest.mark.parametrize("after", ["", "-1", "x", "9" * 40, "١", "1.5", "\x00"])
 def test_a_forged_place_in_the_log_does_no_harm(boss: Client, after: str) -> None:
     run = make_run("a")
