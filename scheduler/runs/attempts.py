@@ -12,6 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..db import execute
 from ..models import State
+from ..prepared import execute_prepared
 from .statements import NOT_STARTED, TABLE, adapter, marks
 
 
@@ -43,7 +44,7 @@ def claim(
     """
     adapt = adapter(connection)
     earlier = "LEAST" if connection.vendor == "postgresql" else "MIN"  # times move forward, also between two clocks
-    rows = execute(
+    rows = execute_prepared(
         connection,
         f"UPDATE {TABLE} SET state = %s, started_at = %s, queued_at = {earlier}(COALESCE(queued_at, %s), %s),"
         " publish_at = NULL, worker = %s, process = %s, pid = %s"

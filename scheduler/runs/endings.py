@@ -13,6 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from .. import clock, conf, executions
 from ..db import execute, write_transaction
 from ..models import State, TaskRun
+from ..prepared import execute_prepared
 from ..texts import EXCEPTION_CHARS, clean, clean_end, to_json
 from .logs import Piece, append
 from .statements import TABLE, adapter, and_this_attempt, aware, guard
@@ -99,7 +100,7 @@ def _end_at_once(
     """Write both tables with one statement, which is one trip to the database in place of four."""
     noting, more = executions.noting(outcome.state, finished_at=outcome.ended_at, text=text, traceback=traceback)
     sql = f"WITH ended AS ({ending}), noted AS ({noting}) SELECT 1 FROM ended"
-    return bool(execute(connection, sql, [*values, *more]))
+    return bool(execute_prepared(connection, sql, [*values, *more]))
 
 
 def _plan_retry(connection: BaseDatabaseWrapper, run_id: str, attempt: int, outcome: Outcome) -> bool:
