@@ -75,10 +75,7 @@ def _run(session: Connection[Any], sql: str, values: Sequence[Any], *_: Any) -> 
     told: list[Any] = [None if value is None else _told(value) for value in values]
     found = _checked(session, session.pgconn.exec_prepared(name.encode(), told))
     return [
-        [
-            None if (value := found.get_value(row, column)) is None else value.decode()
-            for column in range(found.nfields)
-        ]
+        [None if (value := found.get_value(row, column)) is None else value.decode() for column in range(found.nfields)]
         for row in range(found.ntuples)
     ]
 
