@@ -8,12 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django_apscheduler.models import DjangoJobExecution
 
 from .. import conf, executions
 from ..models import LIVE, ScheduledTask, State, TaskRun
-from .bulk import insert_at_once
+from .bulk import insert_at_once, insert_by_table
 
 FIRING_NAMESPACE = uuid.UUID("7c1f1f0e-5f0b-5a53-9a86-6d1c0f3a9d54")
 
@@ -73,20 +72,13 @@ def insert(new: Sequence[TaskRun]) -> list[TaskRun]:
     if not new:
         return []
     connection = connections[DEFAULT_DB_ALIAS]
-    write = insert_at_once if connection.vendor == "postgresql" else _insert_by_table
+    write = insert_at_once if connection.vendor == "postgresql" else insert_by_table
     try:
         with transaction.atomic():
             write(connection, new)
         return list(new)
     except IntegrityError:
         return [run for run in new if _insert_one(run)]
-
-
-def _insert_by_table(connection: BaseDatabaseWrapper, new: Sequence[TaskRun]) -> None:
-    rows = DjangoJobExecution.objects.bulk_create([executions.row_for(run) for run in new])
-    for run, row in zip(new, rows, strict=True):
-        run.execution = row
-    TaskRun.objects.bulk_create(new)
 
 
 def _insert_one(run: TaskRun) -> bool:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
+from django.db.models import Model
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from scheduler import clock, runs
@@ -93,6 +94,32 @@ def test_new_runs_are_stored_with_every_field_as_it_was(job: ScheduledTask) -> N
     assert (missed.exception, missed.duration) == ("Missed: “late”", 0)
     assert float(missed.finished) == round(now.timestamp(), 2)
     assert len(skipped.exception) == 1000
+
+
+def test_new_runs_are_stored_as_django_stores_them(job: ScheduledTask) -> None:
+    """To the letter, for what compares or sorts stored values: SQLite has neither instants nor UUIDs."""
+    job.args, job.priority, job.expires = ["ж", {"a": None}], 3, 60
+    for at in (clock.now(), datetime(2026, 12, 1, 9, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=ZoneInfo("Asia/Tokyo"))):
+        run = runs.new_run(job, at, now=at, state=State.SKIPPED, reason="full")
+        runs.insert([run])
+        execution = execution_of(run)
+        written = [_stored(TaskRun, run.pk), _stored(DjangoJobExecution, execution.pk)]
+        TaskRun.objects.filter(pk=run.pk).delete()
+        DjangoJobExecution.objects.filter(pk=execution.pk).delete()
+        execution.save(force_insert=True)
+        run.save(force_insert=True)
+        assert [_stored(TaskRun, run.pk), _stored(DjangoJobExecution, execution.pk)] == written
+
+
+def _stored(model: type[Model], key: Any) -> Any:
+    """Return each column as a literal of the database."""
+    columns = [f'"{field.column}"' for field in model._meta.concrete_fields]
+    as_literal = "quote_nullable({})" if connection.vendor == "postgresql" else "quote({})"
+    with connection.cursor() as cursor:
+        value = key.hex if isinstance(key, uuid.UUID) and connection.vendor == "sqlite" else key
+        told = ", ".join(as_literal.format(column) for column in columns)
+        cursor.execute(f"SELECT {told} FROM {model._meta.db_table} WHERE id = %s", [value])
+        return cursor.fetchall()
 
 
 def test_the_same_firing_is_inserted_once(job: ScheduledTask) -> None:
