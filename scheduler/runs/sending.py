@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from .. import clock, conf
-from ..db import among, write_transaction
+from ..db import among, execute, write_transaction
 from ..models import UNPUBLISHED, State, TaskRun
 from .endings import Outcome, end
-from .statements import NOT_STARTED, unheld
+from .statements import NOT_STARTED, TABLE, adapter, marks, unheld
 
 
 def take_unpublished(now: datetime, limit: int) -> list[TaskRun]:
@@ -29,17 +29,24 @@ def take_unpublished(now: datetime, limit: int) -> list[TaskRun]:
     return runs
 
 
-def mark_queued(runs: Iterable[TaskRun], *, at: datetime) -> None:
+def mark_queued(runs: Sequence[TaskRun], *, at: datetime) -> None:
     """Note that the broker has the messages of `runs`; those that a worker has claimed meanwhile stay as they are.
 
     :param at: an instant before the first was sent, for a worker may have one before this is written
     """
     connection = connections[DEFAULT_DB_ALIAS]
+    adapt = adapter(connection)
     for attempt in {run.attempt for run in runs}:
-        ids = among(connection, [run.id for run in runs if run.attempt == attempt], "uuid")
-        sent = TaskRun.objects.filter(id__in=ids, state__in=UNPUBLISHED, attempt=attempt)
-        with transaction.atomic():  # a run whose row is held is just sent again
-            unheld(sent).update(state=State.QUEUED, queued_at=at, publish_at=None)
+        ids = [run.id for run in runs if run.attempt == attempt]
+        these, values, unheld_ones = f"id IN ({marks(ids)})", [adapt(run_id) for run_id in ids], ""
+        if connection.vendor == "postgresql":  # a run whose row is held is just sent again
+            these, values, unheld_ones = "id = ANY(%s)", [ids], " FOR UPDATE SKIP LOCKED"
+        sent = f"SELECT id FROM {TABLE} WHERE {these} AND state IN ({marks(UNPUBLISHED)}) AND attempt = %s{unheld_ones}"
+        execute(
+            connection,
+            f"UPDATE {TABLE} SET state = %s, queued_at = %s, publish_at = NULL WHERE id IN ({sent})",
+            [State.QUEUED, adapt(at), *values, *UNPUBLISHED, attempt],
+        )
 
 
 def republish(ids: Iterable[uuid.UUID], *, queued_before: datetime) -> int:
