@@ -27,7 +27,8 @@ DURATIONS = 300
 ROLLING = 30
 """Runs before and with each one, over which its p50 and p95 are taken."""
 CALENDAR = 50_000
-WEEKS = 53
+WEEKS, LEAST_WEEKS = 53, 26
+"""How many weeks the calendar goes back, and how many it shows where a job is younger."""
 
 
 def timeline(asked: Asked) -> dict[str, Any]:
@@ -114,6 +115,8 @@ def outcomes(asked: Asked) -> dict[str, Any]:
     if not days:
         return {}
     first_day = min(days)
+    if not is_cut:
+        first_day = min(first_day, today - timedelta(days=LEAST_WEEKS * 7 - 1))
     most = max(counts.total() for counts in days.values())
     whole = [first_day + timedelta(days=n) for n in range((max(today, *days) - first_day).days + 1)]
     title = _("How the runs of each day ended")
