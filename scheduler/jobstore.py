@@ -7,35 +7,91 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from apscheduler.job import Job
 from apscheduler.jobstores.base import BaseJobStore
 from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model
 from django_apscheduler.jobstores import DjangoJobStore
 from django_apscheduler.models import DjangoJob
 
+from .db import execute
 from .exceptions import RestoreError
 from .jobstate import load_state
+from .models import ScheduledTask
 
 TABLE = DjangoJob._meta.db_table
 NOT_PLANNED_BY = ("description", "tags", "declared")
 """What a pass need not know of a job."""
+Due = tuple[DjangoJob, ScheduledTask | None]
+"""A row of the store, with the job that it is of; a row that another program stored is of none."""
 
 
-def claim_due(now: datetime, limit: int, *, with_tasks: bool = True) -> list[DjangoJob]:
+def claim_due(now: datetime, limit: int) -> list[Due]:
     """Claim up to `limit` due jobs, earliest first; call it inside a write transaction, which holds the claim.
 
-    Rows that another scheduler holds are passed over (SKIP LOCKED), so any number of schedulers share the work.
-
-    :param with_tasks: whether to read their scheduled tasks, where they have one, with the same query
+    Rows that another scheduler holds are passed over (SKIP LOCKED), so any number of schedulers share the work. In SQL,
+    for it stands before every firing, and to have Django build the query takes longer than to run it.
     """
+    connection = connections[DEFAULT_DB_ALIAS]
+    sql, (rows, tasks) = _due_query(connection.alias)
+    found = execute(connection, sql, [connection.ops.adapt_datetimefield_value(now), limit])
+    return [_due(connection, rows, tasks, values) for values in found]
+
+
+def claim_due_rows(now: datetime, limit: int) -> list[DjangoJob]:
+    """Claim rows as `claim_due` does, where a job among theirs can't be read."""
     due = DjangoJob.objects.filter(next_run_time__lte=now).order_by("next_run_time")
     if connections[DEFAULT_DB_ALIAS].features.has_select_for_update_skip_locked:
-        due = due.select_for_update(skip_locked=True, of=("self",))
-    if with_tasks:
-        due = due.select_related("scheduled_task").defer(*[f"scheduled_task__{name}" for name in NOT_PLANNED_BY])
+        due = due.select_for_update(skip_locked=True)
     return list(due[:limit])
+
+
+class _Columns:
+    """Columns of a model's table, and what makes Python's values of the database's."""
+
+    def __init__(self, connection: BaseDatabaseWrapper, model: type[Model], without: Sequence[str] = ()) -> None:
+        fields = [field for field in model._meta.concrete_fields if field.name not in without]
+        columns = [field.get_col(model._meta.db_table) for field in fields]
+        self.names = [field.attname for field in fields]
+        self.sql = [f'"{model._meta.db_table}"."{field.column}"' for field in fields]
+        self.converters = [
+            (place, converter, column)
+            for place, column in enumerate(columns)
+            for converter in (*connection.ops.get_db_converters(column), *column.get_db_converters(connection))
+        ]
+
+    def read(self, connection: BaseDatabaseWrapper, values: Sequence[Any]) -> list[Any]:
+        read = list(values)
+        for place, converter, column in self.converters:
+            read[place] = converter(read[place], column, connection)
+        return read
+
+
+@cache
+def _due_query(alias: str) -> tuple[str, tuple[_Columns, _Columns]]:
+    connection, jobs = connections[alias], ScheduledTask._meta.db_table
+    rows, tasks = _Columns(connection, DjangoJob), _Columns(connection, ScheduledTask, NOT_PLANNED_BY)
+    lock = f' FOR UPDATE OF "{TABLE}" SKIP LOCKED' if connection.features.has_select_for_update_skip_locked else ""
+    sql = (
+        f"SELECT {', '.join([*rows.sql, *tasks.sql])}"
+        f' FROM "{TABLE}" LEFT JOIN "{jobs}" ON "{jobs}".job_id = "{TABLE}".id'
+        f' WHERE "{TABLE}".next_run_time <= %s ORDER BY "{TABLE}".next_run_time LIMIT %s{lock}'
+    )
+    return sql, (rows, tasks)
+
+
+def _due(connection: BaseDatabaseWrapper, rows: _Columns, tasks: _Columns, values: Sequence[Any]) -> Due:
+    of_row, of_task = values[: len(rows.names)], values[len(rows.names) :]
+    row = DjangoJob.from_db(connection.alias, rows.names, rows.read(connection, of_row))
+    if of_task[tasks.names.index("job_id")] is None:
+        return row, None
+    task = ScheduledTask.from_db(connection.alias, tasks.names, tasks.read(connection, of_task))
+    task.job = row
+    return row, task
 
 
 def advance(moves: Sequence[tuple[str, datetime | None]]) -> None:

@@ -93,14 +93,14 @@ def _plan_one_by_one(now: datetime, known: KnownTasks, limit: int) -> Planned:
 def _claim(now: datetime, limit: int, planned: Planned) -> tuple[list[DjangoJob], dict[str, ScheduledTask]]:
     """Claim rows that are due, with their jobs. One that somebody stored nonsense in is set aside."""
     try:
-        rows = jobstore.claim_due(now, limit)
-        planned.more = len(rows) == limit
-        return rows, {row.id: row.scheduled_task for row in rows if hasattr(row, "scheduled_task")}
+        due = jobstore.claim_due(now, limit)
+        planned.more = len(due) == limit
+        return [row for row, _ in due], {row.id: job for row, job in due if job is not None}
     except OUTAGE:
         raise
     except Exception:
         logger.warning("Due jobs can't be read together; reading them one by one")
-    rows = jobstore.claim_due(now, limit, with_tasks=False)
+    rows = jobstore.claim_due_rows(now, limit)
     planned.more = len(rows) == limit
     readable, tasks = [], {}
     for row in rows:

@@ -19,6 +19,7 @@ from django_apscheduler.models import DjangoJob
 from scheduler import add_job, clock, jobstore, triggers
 from scheduler.exceptions import RestoreError
 from scheduler.jobstate import ENQUEUE, load_state, load_trigger
+from scheduler.models import ScheduledTask
 
 BERLIN = ZoneInfo("Europe/Berlin")
 TRIGGERS: list[dict[str, Any]] = [
@@ -159,11 +160,31 @@ def test_due_jobs_are_claimed_earliest_first_and_advanced() -> None:
         add_job("tests.app.tasks.add", "interval", hours=1, id=f"job-{number}", args=[1])
     times = {"job-0": now - timedelta(seconds=1), "job-1": now - timedelta(seconds=5), "job-2": now}
     jobstore.advance([*times.items(), ("job-3", now + timedelta(seconds=9))])
-    assert [row.id for row in jobstore.claim_due(now, 10)] == ["job-1", "job-0", "job-2"]
-    assert [row.id for row in jobstore.claim_due(now, 1)] == ["job-1"]
+    assert [row.id for row, _ in jobstore.claim_due(now, 10)] == ["job-1", "job-0", "job-2"]
+    assert [row.id for row, _ in jobstore.claim_due(now, 1)] == ["job-1"]
     assert jobstore.next_due() == times["job-1"]
     jobstore.advance([(job_id, None) for job_id in times])
     assert jobstore.claim_due(now, 10) == []
     assert jobstore.next_due() == now + timedelta(seconds=9)
     jobstore.advance([])
     assert DjangoJob.objects.filter(next_run_time=None).count() == 3
+
+
+@pytest.mark.django_db
+def test_what_is_claimed_is_what_django_reads() -> None:
+    options: dict[str, Any] = {"queue": "long", "expires": 60, "misfire_grace_time": 5, "tags": ["x"], "name": "ж"}
+    add_job("tests.app.tasks.add", "interval", hours=1, id="whole", args=[1, 2], kwargs={}, **options)
+    ScheduledTask.objects.filter(pk="whole").update(paused_at=clock.now(), kwargs={"c": [{"d": None}, 2.5]})
+    DjangoJob.objects.create(id="foreign", next_run_time=clock.now(), job_state=b"x")
+    now = clock.now()
+    jobstore.advance([("whole", now - timedelta(seconds=1)), ("foreign", now)])
+    (row, job), (foreign, nobody) = jobstore.claim_due(now, 10)
+    assert (foreign.id, nobody) == ("foreign", None) and job is not None
+    for claimed in (row, job):
+        stored = type(claimed).objects.get(pk=claimed.pk)
+        left_out = claimed.get_deferred_fields()
+        assert left_out == ({"description", "tags", "declared"} if claimed is job else set())
+        names = [field.attname for field in claimed._meta.concrete_fields if field.attname not in left_out]
+        assert [getattr(claimed, name) for name in names] == [getattr(stored, name) for name in names]
+    assert job.job is row and row.scheduled_task is job and job.tags == ["x"]
+    assert [row.id for row in jobstore.claim_due_rows(now, 10)] == ["whole", "foreign"]
