@@ -10,12 +10,14 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 
 from scheduler.worker import capture
+from scheduler.worker.reporter import Reporter
 
 logger = logging.getLogger("tests.capture")
 
@@ -175,6 +177,24 @@ def test_other_threads_are_captured_where_tasks_run_one_by_one(heard: Heard, mon
         in_thread(left_out)
     in_thread(lambda: logger.error("after"))
     assert heard.lines == ["one by one"]
+
+
+def test_what_the_reporter_meets_is_not_the_tasks(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs in the task's process; an outage that it logs would be written by itself into the task's log."""
+    told = threading.Event()
+
+    class Teller:
+        def flush(self) -> bool:
+            logger.warning("the database is out of reach")
+            told.set()
+            return False
+
+    monkeypatch.setattr(capture, "current_process", lambda: SimpleNamespace(daemon=True))
+    with capture.capturing(heard):
+        Reporter().watch(Teller())
+        assert told.wait(10)
+        logger.warning("the task's own")
+    assert heard.lines == ["the task's own"]
 
 
 def test_what_is_awaited_or_sent_through_asyncio_is_captured(heard: Heard) -> None:
