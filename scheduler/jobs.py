@@ -172,7 +172,7 @@ def pause_job(job_id: str, *, by: str = "") -> ScheduledTask:
         if job.paused_at is None:
             job.paused_at = clock.now()
             job.broken_reason, job.parked_run_time = "", None
-            job.save()
+            job.save(update_fields=["paused_at", "broken_reason", "parked_run_time", "updated_at"])
             DjangoJob.objects.filter(id=job_id).update(next_run_time=None)
             job.job.next_run_time = None
     return job
@@ -190,7 +190,7 @@ def resume_job(job_id: str, *, by: str = "") -> ScheduledTask:
             check_allowed(job.task)
             job.paused_at = None
             job.job.next_run_time = triggers.first_fire_time(restore_trigger(job), clock.now(), job_id=job.id)
-            job.save()
+            job.save(update_fields=["paused_at", "updated_at"])
             DjangoJob.objects.filter(id=job_id).update(next_run_time=job.job.next_run_time)
             wake_for(job.job.next_run_time)
     return job
