@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import template
 from django.template import Context
 from django.templatetags.static import static
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 register = template.Library()
+CODE = re.compile(r"``?([^`\n]+)``?")
 
 
 @register.filter
 def grouped(number: int) -> str:
     """Return a number with its thousands apart, whatever USE_THOUSAND_SEPARATOR says."""
     return f"{number:,}"
+
+
+@register.filter
+def with_code(text: str) -> SafeString:
+    """Return what a docstring says, escaped, with what stands between backticks as code."""
+    parts = CODE.split(text)  # text and code by turns
+    pairs = zip(parts[::2], [*parts[1::2], ""], strict=True)
+    return format_html_join(
+        "", "{}{}", ((said, format_html("<code>{}</code>", code) if code else "") for said, code in pairs)
+    )
 
 
 @register.inclusion_tag("admin/scheduler/nav.html", takes_context=True)

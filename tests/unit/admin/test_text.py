@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scheduler.admin.text import as_json, dotted, first_line, harmless
+from scheduler.templatetags.scheduler_console import with_code
 
 
 @pytest.mark.parametrize(
@@ -39,3 +40,9 @@ def test_json_keeps_its_letters_and_shows_control_characters_as_escapes() -> Non
 
 def test_a_dotted_name_may_break_after_dots_and_is_escaped() -> None:
     assert dotted("a.b_<c>") == "a.<wbr>b_<wbr>&lt;c&gt;"
+
+
+def test_what_a_docstring_has_between_backticks_is_code() -> None:
+    assert with_code("Plain <b>") == "Plain &lt;b&gt;"
+    assert with_code("`a` and ``b<c`` are `") == "<code>a</code> and <code>b&lt;c</code> are `"
+    assert with_code("") == ""
