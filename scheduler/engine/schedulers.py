@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
+from math import inf
 from typing import Any
 
 from apscheduler.events import (
@@ -42,6 +43,8 @@ EVENTS = {Action.SKIP: EVENT_JOB_MAX_INSTANCES, Action.FIRE: EVENT_JOB_SUBMITTED
 STOP_SECONDS = 2.0
 PASS_SECONDS = 0.5
 """Time after which a pass leaves what is still due to the next one, and says that it lives."""
+LINE_SECONDS = 0.2
+"""Time between two looks at who waits in line, while passes follow each other closely."""
 HELD_SECONDS = 0.05
 """Pause after a pass that could plan nothing of what is due."""
 RETRY_SECONDS = 0.1
@@ -81,6 +84,7 @@ class TickworkScheduler(JobCalls):
             registered_tasks()
         self._known = KnownTasks()
         self._failures = 0
+        self._line_at = -inf
         self._outbox = Outbox()
         self._outbox.start()
         self._service = service.Service()
@@ -137,13 +141,26 @@ class TickworkScheduler(JobCalls):
             idle = idle and not planned.firings
             if not planned.more or time.monotonic() > enough:
                 break
-        release_waiting(clock.now())
-        service.publish_left(self._outbox, limit)
+        line = self._look_at_line()
+        due, left = service.look_ahead(clock.now())
+        if left <= 0:
+            service.publish_left(self._outbox, limit)
+            due, left = service.look_ahead(clock.now())
+            if left <= 0:  # the broker is away, or others hold these runs: the next poll sees
+                left = inf
         self._service.passed(self._outbox)
-        wait = service.seconds_until_next(clock.now())
-        if wait <= 0 and idle:  # what is due is held by another scheduler, or by somebody who has locked it
-            return HELD_SECONDS
-        return max(wait, 0.0)
+        if due <= 0 and idle:  # what is due is held by another scheduler, or by somebody who has locked it
+            due = HELD_SECONDS
+        return max(0.0, min(due, left, line))
+
+    def _look_at_line(self) -> float:
+        """Let runs that wait for a place go, now and then; return the seconds to the next time where it is too soon."""
+        now = time.monotonic()
+        if now < self._line_at:
+            return self._line_at - now
+        release_waiting(clock.now())
+        self._line_at = now + LINE_SECONDS
+        return inf
 
     def _tell(self, planned: Planned) -> None:
         """Dispatch APScheduler's events to listeners of the user's."""

@@ -8,14 +8,16 @@ import socket
 import time
 from collections import Counter
 from datetime import datetime
+from math import inf
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import Min
 
 from .. import clock, conf, processes, reach, runs
 from ..db import execute, write_transaction
-from ..jobstore import next_due
+from ..jobstore import TABLE as JOBS
 from ..models import LIVE, UNPUBLISHED, Overlap, ScheduledTask, ServiceProcess, TaskRun
+from ..runs.statements import TABLE as RUNS
+from ..runs.statements import aware, marks
 from . import clocks, recovery
 from .outbox import Outbox
 from .sounding import Sounding
@@ -128,8 +130,10 @@ def publish_left(outbox: Outbox, limit: int) -> None:
             break
 
 
-def seconds_until_next(now: datetime) -> float:
-    """Return the seconds until a job or a planned attempt is due."""
-    unpublished = TaskRun.objects.filter(state__in=UNPUBLISHED, waiting=False, publish_at__gt=now)
-    instants = [next_due(), unpublished.aggregate(at=Min("publish_at"))["at"]]
-    return min(((at - now).total_seconds() for at in instants if at is not None), default=float("inf"))
+def look_ahead(now: datetime) -> tuple[float, float]:
+    """Return the seconds until a job is due, and until a run is to be published; what is late gives 0 or less."""
+    unpublished = f"FROM {RUNS} WHERE state IN ({marks(UNPUBLISHED)}) AND waiting = %s"
+    sql = f"SELECT (SELECT min(next_run_time) FROM {JOBS}), (SELECT min(publish_at) {unpublished})"  # noqa: S608
+    [instants] = execute(connections[DEFAULT_DB_ALIAS], sql, [*UNPUBLISHED, False])
+    due, publish = (inf if at is None else (at - now).total_seconds() for at in map(aware, instants))
+    return due, publish

@@ -24,6 +24,8 @@ def take_unpublished(now: datetime, limit: int) -> list[TaskRun]:
                 "publish_at"
             )[:limit]
         )
+        if not runs:
+            return []
         lease = now + timedelta(seconds=conf.get("REPUBLISH_AFTER"))
         TaskRun.objects.filter(id__in=among(connection, [run.id for run in runs], "uuid")).update(publish_at=lease)
     return runs
