@@ -133,25 +133,26 @@ class TickworkScheduler(JobCalls):
         assert self._outbox is not None and self._service is not None
         self._service.start_once()
         limit = conf.get("BATCH_SIZE")
-        enough, idle = time.monotonic() + PASS_SECONDS, True
+        enough, idle, planned_at = time.monotonic() + PASS_SECONDS, True, clock.now()
         while self.state != STATE_STOPPED:
-            planned = plan_due(clock.now(), self._known, limit=limit)
+            planned_at = clock.now()
+            planned = plan_due(planned_at, self._known, limit=limit)
             self._outbox.put(planned.new)
             self._tell(planned)
             idle = idle and not planned.firings
             if not planned.more or time.monotonic() > enough:
                 break
         line = self._look_at_line()
-        due, left = service.look_ahead(clock.now())
+        due, left = service.look_ahead(planned_at)
         if left <= 0:
             service.publish_left(self._outbox, limit)
-            due, left = service.look_ahead(clock.now())
+            due, left = service.look_ahead(planned_at)
             if left <= 0:  # the broker is away, or others hold these runs: the next poll sees
                 left = inf
         self._service.passed(self._outbox)
-        if due <= 0 and idle:  # what is due is held by another scheduler, or by somebody who has locked it
-            due = HELD_SECONDS
-        return max(0.0, min(due, left, line))
+        if due <= 0 and idle:  # it was due then: another scheduler holds it, or somebody who has locked it
+            return HELD_SECONDS
+        return max(0.0, min(due, left, line) - (clock.now() - planned_at).total_seconds())
 
     def _look_at_line(self) -> float:
         """Let runs that wait for a place go, now and then; return the seconds to the next time where it is too soon."""

@@ -77,6 +77,16 @@ def test_a_due_job_that_somebody_holds_is_asked_for_again_soon_and_not_at_once(
     assert scheduler._one_pass() == HELD_SECONDS
 
 
+def test_a_job_that_comes_due_during_a_pass_is_not_taken_for_a_held_one(
+    scheduler: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = clock.now()
+    make_job("soon", due=begun + timedelta(milliseconds=5))
+    moments = iter([begun, begun])
+    monkeypatch.setattr(clock, "now", lambda: next(moments, begun + timedelta(milliseconds=20)))
+    assert scheduler._one_pass() == 0
+
+
 def test_the_line_is_looked_at_now_and_then_while_passes_follow_each_other(
     scheduler: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
