@@ -97,7 +97,7 @@ def test_an_answer_that_is_swallowed_leaves_nothing_undone_or_done_twice(site: S
     words = [
         b"COMMIT",
         b"UPDATE scheduler_taskrun SET state",
-        b'UPDATE "scheduler_taskrun"',
+        b"tickwork_",  # a prepared statement: an attempt's claim, or its outcome
         b"INSERT INTO scheduler_taskrun",
     ]
     start(site, lasting=count * 2.5)
