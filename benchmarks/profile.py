@@ -1,4 +1,4 @@
-"""Where the time goes: `python -m benchmarks.profile burst [--jobs N] [--kind mix] [--top N]`.
+"""Where the time goes: `python -m benchmarks.profile burst [--jobs N] [--kind mix] [--top N] [--sqlite]`.
 
 Profiles in this process what a scheduler does between the moment that jobs come due and the last message in the
 broker, and what a worker does around a task's body.
@@ -70,9 +70,10 @@ def main() -> None:
     parser.add_argument("--kind", default="interval")
     parser.add_argument("--top", type=int, default=45)
     parser.add_argument("--sort", default="tottime")
+    parser.add_argument("--sqlite", action="store_true", help="on SQLite in place of PostgreSQL")
     options = parser.parse_args()
     prepare, work = PROFILES[options.what]
-    with servers() as where:
+    with servers("sqlite" if options.sqlite else "postgres") as where:
         prepare(where, 500, options.kind)
         work(where, 500, options.kind)  # what is done once in a process's life is not what costs
         prepare(where, options.jobs, options.kind)

@@ -47,31 +47,22 @@ def _check_references(state: Any) -> None:
             _check_references(part)
 
 
-class _RestoredAnd(AndTrigger):
-    """What APScheduler's AND trigger is restored as."""
+def _restored(trigger: type[AndTrigger] | type[OrTrigger]) -> type[BaseTrigger]:
+    """Return what a combined trigger of APScheduler's is restored as: itself, once its parts were looked at."""
 
-    __slots__ = ()
+    class Restored(trigger):  # type: ignore[misc, valid-type]
+        __slots__ = ()
 
-    def __setstate__(self, state: Any) -> None:
-        _check_references(state)
-        super().__setstate__(state)
-        self.__class__ = AndTrigger
+        def __setstate__(self, state: Any) -> None:
+            _check_references(state)
+            super().__setstate__(state)
+            self.__class__ = trigger
 
-
-class _RestoredOr(OrTrigger):
-    """What APScheduler's OR trigger is restored as."""
-
-    __slots__ = ()
-
-    def __setstate__(self, state: Any) -> None:
-        _check_references(state)
-        super().__setstate__(state)
-        self.__class__ = OrTrigger
+    return Restored
 
 
 RESTORED_AS = {
-    ("apscheduler.triggers.combining", "AndTrigger"): _RestoredAnd,
-    ("apscheduler.triggers.combining", "OrTrigger"): _RestoredOr,
+    ("apscheduler.triggers.combining", trigger.__name__): _restored(trigger) for trigger in (AndTrigger, OrTrigger)
 }
 
 

@@ -1,5 +1,7 @@
 """Statements that PostgreSQL parses and plans once for a connection: those of every attempt; Celery worker.
 
+Who ends a run inside a transaction, engine and pages, has them run as any other.
+
 Through the driver's libpq wrapper, for the names are our own then: behind a pooler that hands connections out by
 transaction a name may be missing or there already, but it is never another statement's. (The driver numbers those that
 it prepares by itself.) docs/decisions/0041-attempts-use-prepared-statements.md tells what it saves.
@@ -31,8 +33,10 @@ _prepared: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
 """By the driver's connection: what has been prepared on it."""
 
 
-def execute_prepared(connection: BaseDatabaseWrapper, sql: str, values: Sequence[Any]) -> list[list[str | None]]:
-    """Run one statement and return its rows as text; prepared, on PostgreSQL and outside of transactions.
+def execute_prepared(connection: BaseDatabaseWrapper, sql: str, values: Sequence[Any]) -> list[Any]:
+    """Run one statement, prepared on PostgreSQL and outside of transactions, and return its rows.
+
+    Where it was prepared, JSON and all else comes as text; where not, as the driver reads it.
 
     :param sql: always the same text for the same work, with %s for each value and no other %
     :param values: texts, numbers, instants, UUIDs, and JSON as text
@@ -44,7 +48,8 @@ def execute_prepared(connection: BaseDatabaseWrapper, sql: str, values: Sequence
         ask = partial(wrapper, ask)
     try:
         with connection.wrap_database_errors:
-            return ask(sql, values, False, {"connection": connection, "cursor": None})  # type: ignore[no-any-return]
+            rows: list[Any] = ask(sql, values, False, {"connection": connection, "cursor": None})
+            return rows
     except DatabaseError as error:
         if _state_of(error.__cause__) != MISSING:
             raise

@@ -106,5 +106,5 @@ def progress_bar(found: BulkAction) -> SafeString:
         str(found.total or 1),
         str(settled),
         _("progress"),
-        f"{f'{settled:,}'} / {f'{found.total:,}'}",
+        f"{settled:,} / {found.total:,}",
     )

@@ -12,7 +12,7 @@ from .. import clock, conf
 from ..db import among, execute, write_transaction
 from ..models import UNPUBLISHED, State, TaskRun
 from .endings import Outcome, end
-from .statements import NOT_STARTED, TABLE, adapter, marks, unheld
+from .statements import NOT_STARTED, TABLE, adapter, marks, one_of, unheld
 
 
 def take_unpublished(now: datetime, limit: int) -> list[TaskRun]:
@@ -39,11 +39,10 @@ def mark_queued(runs: Sequence[TaskRun], *, at: datetime) -> None:
     connection = connections[DEFAULT_DB_ALIAS]
     adapt = adapter(connection)
     for attempt in {run.attempt for run in runs}:
-        ids = [run.id for run in runs if run.attempt == attempt]
-        these, values, unheld_ones = f"id IN ({marks(ids)})", [adapt(run_id) for run_id in ids], ""
-        if connection.vendor == "postgresql":  # a run whose row is held is just sent again
-            these, values, unheld_ones = "id = ANY(%s)", [ids], " FOR UPDATE SKIP LOCKED"
-        sent = f"SELECT id FROM {TABLE} WHERE {these} AND state IN ({marks(UNPUBLISHED)}) AND attempt = %s{unheld_ones}"
+        theirs, values = one_of(connection, "id", [adapt(run.id) for run in runs if run.attempt == attempt])
+        sent = f"SELECT id FROM {TABLE} WHERE {theirs} AND state IN ({marks(UNPUBLISHED)}) AND attempt = %s"
+        if connection.features.has_select_for_update_skip_locked:
+            sent += " FOR UPDATE SKIP LOCKED"  # a run whose row is held is just sent again
         execute(
             connection,
             f"UPDATE {TABLE} SET state = %s, queued_at = %s, publish_at = NULL WHERE id IN ({sent})",

@@ -49,11 +49,7 @@ def count_live(job_ids: Sequence[str]) -> list[tuple[str, int, int]]:
     if not job_ids:
         return []
     connection = connections[DEFAULT_DB_ALIAS]
-    values: list[Any]
-    if connection.vendor == "postgresql":
-        theirs, values = "job_id = ANY(%s)", [list(job_ids)]
-    else:
-        theirs, values = f"job_id IN ({marks(job_ids)})", list(job_ids)
+    theirs, values = one_of(connection, "job_id", job_ids)
     counts = "count(*) FILTER (WHERE NOT waiting), count(*) FILTER (WHERE waiting)"
     sql = f"SELECT job_id, {counts} FROM {TABLE} WHERE {theirs} AND state IN ({marks(LIVE)}) GROUP BY job_id"  # noqa: S608
     return execute(connection, sql, [*values, *LIVE])
@@ -67,6 +63,13 @@ def unheld(runs: QuerySet[TaskRun]) -> QuerySet[TaskRun]:
     if not connections[DEFAULT_DB_ALIAS].features.has_select_for_update_skip_locked:
         return runs
     return TaskRun.objects.filter(id__in=runs.select_for_update(skip_locked=True).values("id"))
+
+
+def one_of(connection: BaseDatabaseWrapper, column: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
+    """Return the condition that a column is one of `values`, and its parameters: on PostgreSQL one for all of them."""
+    if connection.vendor == "postgresql":
+        return f"{column} = ANY(%s)", [list(values)]
+    return f"{column} IN ({marks(values)})", list(values)
 
 
 def marks(values: Sequence[Any]) -> str:
