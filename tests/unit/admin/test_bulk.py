@@ -73,7 +73,9 @@ def test_the_list_shows_the_latest_first_at_the_same_cost_for_each(
 
 
 def test_an_empty_list_says_how_one_begins(boss: Client) -> None:
-    assert "No bulk action yet." in text_of(boss.get(BULK))
+    page = boss.get(BULK)
+    assert "No bulk action yet." in text_of(page)
+    assert f'class="button sched-primary" href="{JOBS}">To the jobs' in page.content.decode()
 
 
 def test_they_are_for_those_who_may_view_them_and_nobody_changes_them(
