@@ -254,8 +254,9 @@ def test_an_attempt_that_has_not_started_can_not_finish(job: ScheduledTask, befo
 def test_an_earlier_attempt_can_not_finish_a_later_one(job: ScheduledTask) -> None:
     run = insert(job, state=State.RUNNING, attempt=2)
     assert not runs.finish(connection, str(run.id), 1, Outcome(State.SUCCESS))
+    assert not runs.finish(connection, str(run.id), 1, Outcome(State.RETRYING))
     assert not runs.report_progress(connection, str(run.id), 1, '{"current": 9}')
-    assert state(run) == State.RUNNING
+    assert (state(run), run.attempt) == (State.RUNNING, 2)
     assert run.progress is None
 
 
