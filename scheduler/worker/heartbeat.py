@@ -13,7 +13,7 @@ from celery import signals
 from celery.concurrency.base import BasePool
 from celery.worker import state as worker_state
 
-from . import forking
+from . import forking, stopping
 from .orphans import Orphans
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def _start(sender: Any, **_: Any) -> None:
     this.tasks = signatures.announcement(sender.app.tasks)
     this.info["concurrency"] = getattr(sender.pool, "num_processes", None) or getattr(sender.pool, "limit", None)
     if _thread is None:
+        stopping.remember_what_is_handed_over(sender.pool)
         _thread = _Heartbeat(this, sender)
         _thread.start()
     else:

@@ -3,16 +3,11 @@
 kombu notes each message that a worker takes in Redis, and strikes it out when a pool process begins with it: a trip for
 each. What is not struck out in time is handed out again after the visibility timeout. For a run nothing depends on
 that, for its claim drops what is handed out again.
-
-A thread does it, for the event loop must not wait for Redis between handing a run to a process and hearing that it has
-begun. Told to end just then, Celery forgets the run, and its process waits half a minute for its answer to be read
-(Celery 5.7: AsynPool.flush; billiard 4.3: Worker._ensure_messages_consumed).
 """
 
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from typing import Any
 
@@ -27,25 +22,6 @@ logger = logging.getLogger(__name__)
 MOST = 100
 LATEST = 0.2
 """Seconds after which messages are struck out, should they be fewer."""
-
-
-_begun: queue.SimpleQueue[tuple[RunsQoS, list[str]]] = queue.SimpleQueue()
-_thread: threading.Thread | None = None
-
-
-def _later(qos: RunsQoS, tags: list[str]) -> None:
-    """Have the thread strike messages out; it starts with the first, for pool processes have none."""
-    global _thread
-    if _thread is None:
-        _thread = threading.Thread(target=_loop, name="tickwork-letting-go", daemon=True)
-        _thread.start()
-    _begun.put((qos, tags))
-
-
-def _loop() -> None:
-    while True:
-        qos, tags = _begun.get()
-        qos.strike_out(tags)
 
 
 class RunsQoS(QoS):
@@ -66,29 +42,22 @@ class RunsQoS(QoS):
         virtual.QoS.ack(self, delivery_tag)
         self._begun.append(delivery_tag)
         if len(self._begun) >= MOST:
-            _later(self, self._taken())
+            self.let_go()
         elif not self._is_due:
             self._is_due = True
             loop.call_later(LATEST, self._let_go_in_time)
 
     def _let_go_in_time(self) -> None:
         self._is_due = False
-        _later(self, self._taken())
+        self.let_go()
 
     def let_go(self) -> None:
-        """Strike out here and now what no thread has been told of: the channel is about to close."""
-        self.strike_out(self._taken())
-
-    def _taken(self) -> list[str]:
+        """Strike out what has been acknowledged since the last time."""
         begun, self._begun = self._begun, []
-        return begun
-
-    def strike_out(self, tags: list[str]) -> None:
-        """Tell Redis that these messages have been taken for good."""
-        if not tags:
+        if not begun:
             return
         try:
             with self.pipe_or_acquire() as pipe:
-                pipe.zrem(self.unacked_index_key, *tags).hdel(self.unacked_key, *tags).execute()
+                pipe.zrem(self.unacked_index_key, *begun).hdel(self.unacked_key, *begun).execute()
         except Exception as error:
-            logger.info("%d messages of runs that have begun are left to the visibility timeout: %s", len(tags), error)
+            logger.info("%d messages of runs that have begun are left to the visibility timeout: %s", len(begun), error)

@@ -115,6 +115,27 @@ def test_a_run_that_waits_for_its_own_retry_outlives_its_worker(site: Site) -> N
     assert set(TaskRun.objects.values_list("attempt", "retries", "state")) == {(2, 1, State.SUCCESS)}
 
 
+@pytest.mark.short
+def test_a_worker_told_to_end_hears_of_what_it_has_just_handed_over(site: Site) -> None:
+    """The process stands still between being handed a run and saying that it begins, as on a busy machine."""
+    site.start_schedulers(1)
+    for number in range(max(1, round(5 * SCALE))):
+        (worker,) = site.start_workers(1, concurrency=1)
+        (child,) = children(worker.pid)
+        os.kill(child, signal.SIGSTOP)
+        add_once(site, f"handed-{number}", "work", clock.now() + timedelta(seconds=1), kwargs={"ledger": site.ledger})
+        wait_for(lambda w=worker: "received" in w.output, what="the run to be handed over", timeout=30)
+        worker.signal(signal.SIGTERM)
+        with site.valkey.client() as broker:
+            wait_for(lambda b=broker: not (b.pubsub_channels() or b.pubsub_numpat()), what="its loop to end")
+        os.kill(child, signal.SIGCONT)
+        assert worker.wait(timeout=15) == 0
+        site.workers.remove(worker)
+        site.report.faults += 1
+    site.wait_for_the_end()
+    site.check()
+
+
 def test_messages_lost_from_a_deep_backlog_are_found_without_flooding_it(site: Site) -> None:
     """Lost ones are masked by what others put into the same queue, and by runs that were queued a moment ago."""
     jobs, deep, gone = 100, max(5, round(20 * SCALE)), 30

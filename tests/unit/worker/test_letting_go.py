@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,7 +14,6 @@ from scheduler.worker.connection import SturdyConnection
 from scheduler.worker.letting_go import LATEST, RunsQoS
 from scheduler.worker.outcomes import HEADER
 from tests.servers import Valkey
-from tests.waiting import wait_for
 
 
 class Loop:
@@ -66,48 +64,24 @@ def noted(valkey: Valkey) -> int:
         return int(client.hlen("unacked"))
 
 
-def wait_until_noted(valkey: Valkey, count: int) -> None:
-    wait_for(lambda: noted(valkey) == count, what=f"{count} messages to be noted")
-
-
 def test_messages_of_runs_are_struck_out_together_a_moment_later(channel: Any, valkey: Valkey, loop: Loop) -> None:
     messages = taken(channel, 3, **{HEADER: 1})
     for message in messages:
         message.ack()
     assert noted(valkey) == 3 and [delay for delay, _ in loop.planned] == [LATEST]
     loop.pass_time()
-    wait_until_noted(valkey, 0)
-    assert loop.planned == []
+    assert noted(valkey) == 0 and loop.planned == []
     for message in taken(channel, 1, **{HEADER: 1}):
         message.ack()
     loop.pass_time()
-    wait_until_noted(valkey, 0)
-
-
-def test_the_event_loop_does_not_wait_for_redis(
-    channel: Any, loop: Loop, monkeypatch: pytest.MonkeyPatch, valkey: Valkey
-) -> None:
-    by: list[threading.Thread] = []
-    strike_out = RunsQoS.strike_out
-
-    def noting(self: RunsQoS, tags: list[str]) -> None:
-        by.append(threading.current_thread())
-        strike_out(self, tags)
-
-    monkeypatch.setattr(RunsQoS, "strike_out", noting)
-    for message in taken(channel, 101, **{HEADER: 1}):
-        message.ack()
-    loop.pass_time()
-    wait_until_noted(valkey, 0)
-    assert len(by) == 2 and threading.main_thread() not in by
+    assert noted(valkey) == 0
 
 
 def test_under_load_they_are_struck_out_a_hundred_at_a_time(channel: Any, valkey: Valkey, loop: Loop) -> None:
     messages = taken(channel, 150, **{HEADER: 1})
     for message in messages:
         message.ack()
-    wait_until_noted(valkey, 50)
-    assert len(loop.planned) == 1
+    assert noted(valkey) == 50 and len(loop.planned) == 1
 
 
 def test_their_places_in_the_prefetch_window_are_free_at_once(channel: Any, loop: Loop) -> None:
