@@ -33,6 +33,7 @@ def write_transaction(connection: BaseDatabaseWrapper | None = None) -> Iterator
     """
     connection = connection or connections[DEFAULT_DB_ALIAS]
     if connection.vendor == "sqlite" and not connection.in_atomic_block:
+        connection.ensure_connection()  # opening it later would set the mode anew
         connection.transaction_mode = "IMMEDIATE"  # type: ignore[attr-defined]
     with _atomic(connection):
         yield connection

@@ -88,6 +88,13 @@ def test_a_lost_message_whose_run_is_held_is_sent_later_and_holds_up_no_other(st
     assert states("held", "free") == [State.QUEUED, State.PENDING]
 
 
+def test_a_sent_run_whose_row_is_held_is_noted_later_and_holds_up_no_other(stranger: psycopg.Connection) -> None:
+    held, free = (make_run(job_id, State.PENDING, publish_at=clock.now()) for job_id in ("held", "free"))
+    hold(stranger, held)
+    runs.mark_queued([held, free], at=clock.now())
+    assert states("held", "free") == [State.PENDING, State.QUEUED]
+
+
 def test_a_job_that_replaces_a_run_whose_row_is_held_stays_due_and_holds_up_no_other(
     stranger: psycopg.Connection,
 ) -> None:

@@ -78,6 +78,18 @@ def test_a_pooler_may_hand_out_a_connection_that_has_the_statement(connection: B
     assert execute_prepared(connection, ADD, [1, 2]) == [["3"]]
 
 
+def test_each_answer_may_take_the_whole_time_and_none_more(connection: BaseDatabaseWrapper) -> None:
+    nap = "SELECT pg_sleep(%s::float)"
+    with reach.limited(connection, 1.0):
+        for _ in range(2):
+            execute_prepared(connection, nap, [0.6])
+    [[session]] = execute_prepared(connection, "SELECT pg_backend_pid()", [])
+    with reach.limited(connection, 1.0), pytest.raises(OperationalError):
+        execute_prepared(connection, nap, [0.1])
+        execute_prepared(connection, nap, [60])
+    db.execute(djangos, "SELECT pg_terminate_backend(%s)", [int(session)])
+
+
 def test_within_a_transaction_nothing_is_prepared(connection: BaseDatabaseWrapper) -> None:
     with db.write_transaction(connection):
         assert execute_prepared(connection, ADD, [1, 2]) == [(3,)]

@@ -72,8 +72,28 @@ def test_a_run_that_has_ended_is_forgotten(requests: list[Request]) -> None:
     assert [str(run) for run in this._beyond_reach] == [requests[1].id]
 
 
-def test_a_prefork_pool_terminates_the_process(requests: list[Request]) -> None:
+def prefork_beating() -> heartbeat._Heartbeat:
     this = beating(prefork.TaskPool)
     this.consumer.pool.terminate_job = lambda pid, signal: None  # its start gives it billiard's, its class has none
-    this._end_cancelled()
+    return this
+
+
+def test_a_prefork_pool_terminates_the_process(requests: list[Request]) -> None:
+    prefork_beating()._end_cancelled()
     assert [request.killed for request in requests] == [1, 1]
+
+
+def test_a_run_that_another_process_has_begun_anew_is_not_ended_for_the_first_one(requests: list[Request]) -> None:
+    requests[0].worker_pid += 1
+    prefork_beating()._end_cancelled()
+    assert [request.killed for request in requests] == [0, 1]
+
+
+def test_a_run_that_ended_before_the_event_loop_came_to_end_it_is_left_alone(requests: list[Request]) -> None:
+    this, planned = prefork_beating(), []
+    this.consumer.hub = SimpleNamespace(call_soon=lambda work, *args: planned.append((work, args)))
+    this._end_cancelled()
+    worker_state.active_requests.discard(requests[0])
+    for work, args in planned:
+        work(*args)
+    assert [request.killed for request in requests] == [0, 1]
