@@ -78,6 +78,13 @@ def test_an_empty_list_says_how_one_begins(boss: Client) -> None:
     assert f'class="button sched-primary" href="{JOBS}">To the jobs' in page.content.decode()
 
 
+def test_an_empty_list_leads_nobody_to_a_page_that_is_not_for_them(login: Callable[..., Client]) -> None:
+    other = login("view_bulkaction", view=False)
+    page = other.get(BULK)
+    assert "No bulk action yet." in text_of(page)
+    assert "To the jobs" not in page.content.decode()
+
+
 def test_they_are_for_those_who_may_view_them_and_nobody_changes_them(
     boss: Client, login: Callable[..., Client]
 ) -> None:
