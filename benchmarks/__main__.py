@@ -32,7 +32,7 @@ FULL: dict[str, dict[str, Any]] = {
     "burst": {"jobs": 10_000, "rounds": 3},
     "scale_out": {"jobs": 10_000, "rounds": 3},
     "steady": {"seconds": 300, "rounds": 1},
-    "precision": {"seconds": 120, "rounds": 3},
+    "precision": {"seconds": 240, "rounds": 3},
     "idle": {"jobs": (1_000, 100_000, 1_000_000), "seconds": 60, "rounds": 1},
     "change": {"jobs": 100_000, "edits": 50, "rounds": 3},
     "tracking": {"tasks": 10_000, "rounds": 3},

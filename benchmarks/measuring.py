@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
 from typing import Any, Literal
 
@@ -90,9 +91,8 @@ def ratios(over: Sequence[float], under: Sequence[float]) -> list[float]:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value that `share` (from 0 to 1) of the values do not exceed."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    """Return the least of the values that `share` (from 0 to 1) of them do not exceed: the nearest rank."""
+    return sorted(values)[max(0, ceil(share * len(values)) - 1)]
 
 
 def write(found: Found, folder: Path) -> Path:
