@@ -37,6 +37,8 @@ def test_there_are_as_many_as_asked_for_of_every_state() -> None:
     ran = TaskRun.objects.values("job_id").distinct().count()
     assert 150 < ran < 200  # some have never run
     assert set(ServiceProcess.objects.values_list("kind", flat=True)) == {"scheduler", "worker"}
+    alive = ServiceProcess.objects.filter(kind="worker", stopped_at=None)
+    assert not TaskRun.objects.filter(state=State.RUNNING).exclude(process__in=alive.values("id")).exists()
 
 
 def test_both_tables_and_the_tallies_say_the_same() -> None:
