@@ -8,11 +8,13 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from .. import reach, syncing
+from .. import garbage, reach, syncing
+from ..arguments import registered_tasks
 from ..db import OUTAGE, drop_connection
 from .schedulers import BlockingScheduler
 
@@ -42,6 +44,9 @@ def run(*, sync: bool = True) -> None:
     if sync:
         sync_when_possible(stopping)
     if not stopping.is_set():
+        with suppress(Exception):  # a pass tells of what is wrong
+            registered_tasks()
+        garbage.pass_over_what_is_loaded()
         scheduler.start()
     logger.info("Scheduler has stopped")
 

@@ -49,12 +49,13 @@ def _name_this_process(sender: str = "", **_: Any) -> None:
 @signals.worker_init.connect
 def _adopt_tasks(sender: Any, **_: Any) -> None:
     # Loaded before the pool forks: a child that is forked while a thread imports would wait for that import for ever.
-    from .. import clock, conf, db, processes, runs, secrets, signatures, texts  # noqa: F401
+    from .. import clock, conf, db, garbage, processes, runs, secrets, signatures, texts  # noqa: F401
     from .connection import SturdyConnection
     from .tracking import adopt
 
     adopt(sender.app)
     sender.app.amqp.Connection = SturdyConnection
+    garbage.pass_over_what_is_loaded()
 
 
 @signals.worker_ready.connect

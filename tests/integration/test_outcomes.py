@@ -86,6 +86,7 @@ TOGETHER: dict[str, tuple[str, list[Any], dict[str, Any]]] = {
     "replace-itself": ("replace_itself", [LEDGER], {}),
     "close-connections": ("close_connections", [], {}),
     "do-nothing": ("do_nothing", [], {}),
+    "collected": ("count_what_is_collected", [], {}),
     "read-request": ("read_request", [], {"priority": 3, "time_limit": 60, "soft_time_limit": 50}),
 }
 
@@ -103,6 +104,11 @@ def test_a_task_that_returns_succeeds_with_its_result(stage: Stage) -> None:
     assert float(row.duration) == pytest.approx(run.duration, abs=0.01)
     assert float(row.finished) == pytest.approx(run.finished_at.timestamp(), abs=0.01)
     assert row.exception is None
+
+
+def test_no_body_waits_for_a_collection_of_what_its_worker_has_loaded(stage: Stage) -> None:
+    passed_over, looked_at = stage.ended("collected").result
+    assert passed_over > looked_at
 
 
 def test_a_task_that_raises_fails_with_exception_and_traceback(stage: Stage) -> None:
