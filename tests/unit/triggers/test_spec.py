@@ -22,7 +22,7 @@ from dateutil import tz as dateutil_tz
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.exceptions import InvalidTrigger
+from scheduler.exceptions import InvalidTrigger, PlanningError
 from scheduler.triggers import (
     CrontabTrigger,
     CronTrigger,
@@ -110,6 +110,14 @@ class Plain(pickle.Unpickler):
         return super().find_class(module, name)
 
 
+def firings(trigger: Any) -> Any:
+    """Return a trigger's next two firings, or why they can't be told: jitter may cover too many of them."""
+    try:
+        return upcoming(trigger, 2, after=NOW, job_id="x")
+    except PlanningError as error:
+        return str(error)
+
+
 @settings(max_examples=200, deadline=None)
 @given(data=ALL)
 def test_a_trigger_survives_data_and_pickles_exactly(data: dict[str, Any]) -> None:
@@ -122,7 +130,7 @@ def test_a_trigger_survives_data_and_pickles_exactly(data: dict[str, Any]) -> No
         restored = Plain(io.BytesIO(pickled)).load()
         assert restored == trigger
         assert type(restored) is type(trigger)
-        assert upcoming(restored, 2, after=NOW, job_id="x") == upcoming(trigger, 2, after=NOW, job_id="x")
+        assert firings(restored) == firings(trigger)
 
 
 def test_a_pickle_names_nothing_but_our_classes() -> None:
