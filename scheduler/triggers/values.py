@@ -22,11 +22,15 @@ def read_number(field: str, value: Any, least: float, most: float, *, whole: boo
 
     :raises InvalidTrigger: for anything else, a bool included
     """
-    kind = _("a whole number") if whole else _("a number")
-    mend = _("It takes %(kind)s from %(least)g to %(most)g.", kind=kind, least=least, most=most)
+
+    def refused(problem: str = "") -> InvalidTrigger:
+        kind = _("a whole number") if whole else _("a number")
+        mend = _("It takes %(kind)s from %(least)g to %(most)g.", kind=kind, least=least, most=most)
+        return InvalidTrigger(f"trigger.{field}", value, problem or _("is not %(kind)s", kind=kind), mend)
+
     number: int | float
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise InvalidTrigger(f"trigger.{field}", value, _("is not %(kind)s", kind=kind), mend)
+        raise refused()
     try:
         if isinstance(value, str):
             text = value.strip()
@@ -38,13 +42,13 @@ def read_number(field: str, value: Any, least: float, most: float, *, whole: boo
         if not math.isfinite(number):
             raise ValueError
     except (ValueError, OverflowError):
-        raise InvalidTrigger(f"trigger.{field}", value, _("is not %(kind)s", kind=kind), mend) from None
+        raise refused() from None
     if number == int(number):
         number = int(number)
     elif whole:
-        raise InvalidTrigger(f"trigger.{field}", value, _("is not %(kind)s", kind=kind), mend)
+        raise refused()
     if not least <= number <= most:
-        raise InvalidTrigger(f"trigger.{field}", value, _("is out of range"), mend)
+        raise refused(_("is out of range"))
     return number
 
 
