@@ -56,10 +56,10 @@ def fill(jobs: int, runs: int, *, say: Callable[[str], None] | None = None) -> N
     now = clock.now()
     with _told(say, f"{jobs} jobs"):
         plans = seed_jobs.write(jobs, now)
+    write_processes(now)
     with _told(say, f"{runs} runs"):
         seed_runs.write(plans, runs, now)
-    with _told(say, "processes and statistics"):
-        write_processes(now)
+    with _told(say, "statistics"):
         loading.analyze()
 
 
@@ -72,8 +72,8 @@ def _told(say: Callable[[str], None] | None, what: str) -> Iterator[None]:
 
 
 def write_processes(now: datetime) -> None:
-    """Write two schedulers and four workers that were heard of just now and run what runs, and one of each gone."""
-    from scheduler.models import ServiceProcess, State, TaskRun
+    """Write two schedulers and four workers that were heard of just now, and one of each that is gone."""
+    from scheduler.models import ServiceProcess
 
     rows = [_process(ServiceProcess.Kind.SCHEDULER, name, [], now) for name in SCHEDULERS]
     rows += [_process(ServiceProcess.Kind.WORKER, name, queues, now) for name, queues in WORKERS.items()]
@@ -81,8 +81,7 @@ def write_processes(now: datetime) -> None:
     for kind, name in ((ServiceProcess.Kind.SCHEDULER, "scheduler-0"), (ServiceProcess.Kind.WORKER, "worker-0")):
         rows.append(_process(kind, name, [], long_ago))
         rows[-1].stopped_at = long_ago + timedelta(seconds=30)
-    for process in ServiceProcess.objects.bulk_create(rows):
-        TaskRun.objects.filter(state=State.RUNNING, worker=process.name).update(process=process.id)
+    ServiceProcess.objects.bulk_create(rows)
 
 
 def _process(kind: str, name: str, queues: list[str], heard: datetime) -> object:

@@ -15,7 +15,7 @@ from django_apscheduler.models import DjangoJobExecution
 from benchmarks import loading
 from benchmarks.seed_jobs import DAY, Plan
 from scheduler.executions import STATUS
-from scheduler.models import HourTally, RunLog, State, TaskRun
+from scheduler.models import HourTally, RunLog, ServiceProcess, State, TaskRun
 
 DAYS = 30
 LONGEST = 4.1
@@ -25,6 +25,7 @@ LIVE = 40
 LOGS = 500
 """Runs, the newest ones, that have logged something."""
 RUN, EXECUTION = TaskRun._meta.db_table, DjangoJobExecution._meta.db_table
+PROCESS, WORKER = ServiceProcess._meta.db_table, "'worker-' || (n %% 4 + 1) || '@app-' || (n %% 4 + 1)"
 ERRORS = [
     ("ConnectionError: [Errno 111] Connection refused", "client.py", "connect", "raise ConnectionError(error)"),
     ("KeyError: 'customer_id'", "tasks.py", "collect", "return row['customer_id']"),
@@ -84,7 +85,8 @@ VALUES = {
     "finished_at": f"CASE WHEN state IN ({LIVING}) THEN NULL WHEN state IN ({STARTED}) THEN to_timestamp(finished)"
     " ELSE to_timestamp(at + 0.01) END",
     "publish_at": "CASE WHEN state IN ('pending', 'retrying') THEN to_timestamp(at + 30) END",
-    "worker": f"CASE WHEN state IN ({STARTED}) THEN 'worker-' || (n %% 4 + 1) || '@app-' || (n %% 4 + 1) ELSE '' END",
+    "worker": f"CASE WHEN state IN ({STARTED}) THEN {WORKER} ELSE '' END",
+    "process": f"CASE WHEN state = 'running' THEN (SELECT id FROM {PROCESS} WHERE name = {WORKER}) END",
     "pid": f"CASE WHEN state IN ({STARTED}) THEN 1000 + n %% 60 END",
     "exception": "CASE WHEN state = 'failure' THEN error.exception ELSE '' END",
     "traceback": "CASE WHEN state = 'failure' THEN error.traceback ELSE '' END",
