@@ -8,15 +8,13 @@ import signal
 import sys
 import threading
 import time
-from contextlib import suppress
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from .. import garbage, reach, syncing
-from ..arguments import registered_tasks
 from ..db import OUTAGE, drop_connection
-from .schedulers import BlockingScheduler
+from .schedulers import BlockingScheduler, load_tasks
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +42,7 @@ def run(*, sync: bool = True) -> None:
     if sync:
         sync_when_possible(stopping)
     if not stopping.is_set():
-        with suppress(Exception):  # a pass tells of what is wrong
-            registered_tasks()
+        load_tasks()
         garbage.pass_over_what_is_loaded()
         scheduler.start()
     logger.info("Scheduler has stopped")

@@ -51,6 +51,12 @@ RETRY_SECONDS = 0.1
 """Pause before the second try after the first failure of a pass."""
 
 
+def load_tasks() -> None:
+    """Load the tasks, which would make the first firing late. What is wrong with them, a pass tells."""
+    with suppress(Exception):
+        registered_tasks()
+
+
 class _NoExecutor(BaseExecutor):
     """APScheduler wants an executor to start; Celery's workers are ours."""
 
@@ -80,8 +86,7 @@ class TickworkScheduler(JobCalls):
             self._finish()
 
     def _begin(self) -> None:
-        with suppress(Exception):  # loads them, which would make the first firing late; a pass tells of what is wrong
-            registered_tasks()
+        load_tasks()
         self._known = KnownTasks()
         self._failures = 0
         self._line_at = -inf

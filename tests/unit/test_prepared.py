@@ -80,9 +80,9 @@ def test_a_pooler_may_hand_out_a_connection_that_has_the_statement(connection: B
 
 def test_each_answer_may_take_the_whole_time_and_none_more(connection: BaseDatabaseWrapper) -> None:
     nap = "SELECT pg_sleep(%s::float)"
-    with reach.limited(connection, 1.0):
+    with reach.limited(connection, 2.0):
         for _ in range(2):
-            execute_prepared(connection, nap, [0.6])
+            execute_prepared(connection, nap, [1.1])
     [[session]] = execute_prepared(connection, "SELECT pg_backend_pid()", [])
     with reach.limited(connection, 1.0), pytest.raises(OperationalError):
         execute_prepared(connection, nap, [0.1])
