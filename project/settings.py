@@ -139,6 +139,7 @@ CELERY_ENABLE_UTC = True
 
 # The scheduler's own settings; scheduler/conf.py says what each means.
 SCHEDULER = {
+    "BROKER_COMMAND": environment.text(os.environ, "BROKER_COMMAND"),
     "BACKUP_DIR": str(VAR_DIR / "backups"),
     "REPORT_DIR": str(VAR_DIR / "reports"),
 }

@@ -68,6 +68,7 @@ SETTINGS: dict[str, Setting] = {
         20.0, _number(1), "seconds", "what PostgreSQL gets for one answer before its connection is cut"
     ),
     "BROKER_TIMEOUT": Setting(5.0, _number(0.1), "seconds", "socket timeout of the engine's broker connection"),
+    "BROKER_COMMAND": Setting("", _text, "a text", "what starts your broker, shown where it is out of reach"),
     # limits
     "MAX_ARGUMENT_BYTES": Setting(65_536, _whole(256), "bytes", "size of a job's arguments as JSON"),
     "MAX_RESULT_BYTES": Setting(65_536, _whole(256), "bytes", "size of a stored result as JSON"),

@@ -63,7 +63,8 @@ def _schedulers() -> list[Problem]:
     since = processes.ago(window)
     if alive.filter(last_pass_at__gte=since).exists() or alive.filter(started_at__gte=since).exists():
         return []
-    return [Problem("pass", _("No scheduler has completed a pass for %d s") % window)]
+    text = _("No scheduler has completed a pass for %d s") % window
+    return [Problem("pass", text, "python manage.py runscheduler")]  # a second one takes over from one that hangs
 
 
 def _overdue() -> list[Problem]:
@@ -128,7 +129,8 @@ def _broker() -> list[Problem]:
     if told and told[0] is None:
         return []
     why = told[0] if told else _("no answer within %d s") % BROKER_SECONDS
-    return [Problem("broker", _("The broker is out of reach: %s") % f"{broker_address()}: {why}")]
+    text = _("The broker is out of reach: %s") % f"{broker_address()}: {why}"
+    return [Problem("broker", text, conf.get("BROKER_COMMAND"))]
 
 
 def _told_of_broker() -> list[Problem]:
@@ -136,7 +138,8 @@ def _told_of_broker() -> list[Problem]:
     if not away:
         return []
     values = {"address": broker_address(), "names": ", ".join(name for name, _since in away)}
-    return [Problem("broker", _("The broker is out of reach: %(address)s, tells %(names)s") % values)]
+    text = _("The broker is out of reach: %(address)s, tells %(names)s") % values
+    return [Problem("broker", text, conf.get("BROKER_COMMAND"))]
 
 
 def oldest_pending() -> float | None:

@@ -176,7 +176,7 @@ def broken() -> None:
 
 WRONG = [
     (no_scheduler, "No scheduler runs", "python manage.py runscheduler", "view_serviceprocess"),
-    (no_pass, "No scheduler has completed a pass for 30 s", "", "view_serviceprocess"),
+    (no_pass, "No scheduler has completed a pass for 30 s", "python manage.py runscheduler", "view_serviceprocess"),
     (no_worker, "No worker listens on queue long", "celery -A project worker -Q long", "view_serviceprocess"),
     (no_broker, "The broker is out of reach", "", "view_serviceprocess"),
     (overdue, "1 job is due and not fired", "python manage.py runscheduler", "view_scheduledtask"),
@@ -194,6 +194,12 @@ def test_each_trouble_has_a_banner_with_its_command_for_those_who_may_see_what_i
     found = banners(login(needed, view=False).get(DASHBOARD))
     assert len(found) == 1 and found[0][0].startswith(text) and found[0][1] == command
     assert banners(login(*(rights - {needed}), view=False).get(DASHBOARD)) == []
+
+
+def test_the_banner_of_a_broker_out_of_reach_has_the_command_of_the_project(boss: Client, settings: Any) -> None:
+    settings.SCHEDULER = {**settings.SCHEDULER, "BROKER_COMMAND": "systemctl start valkey"}
+    no_broker()
+    assert [command for _text, command in banners(boss.get(DASHBOARD))] == ["systemctl start valkey"]
 
 
 def test_where_all_is_well_there_is_no_banner_and_the_broker_is_not_asked(
