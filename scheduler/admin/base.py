@@ -18,8 +18,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from .. import clock
 from ..exceptions import SchedulerError
-from . import nav
+from . import history, nav
 from .lists import ListAdmin, M
 from .live import live
 from .once import new_token
@@ -28,6 +29,7 @@ from .zones import in_viewers_zone
 
 Done = TypeVar("Done")
 MOST_REFUSALS_SHOWN = 10
+ENTRIES_ON_A_PAGE = 100
 
 
 class ConsoleAdmin(ListAdmin[M]):
@@ -79,6 +81,33 @@ class ConsoleAdmin(ListAdmin[M]):
         }
         response = TemplateResponse(request, self.page_template, context)
         return live(request, response, self.live_template)
+
+    @in_viewers_zone
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        found = self.get_object(request, unquote(object_id))
+        if found is None:
+            return self.gone(request, unquote(object_id))
+        done = history.entries(self.model, object_id=str(found.pk))
+        page = self.get_paginator(request, done, ENTRIES_ON_A_PAGE).get_page(request.GET.get("p"))
+        name = harmless(found)
+        request.current_app = self.admin_site.name
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("History of %s") % name,
+            "object_name": name,
+            "object_url": self.url_of(found.pk),
+            "nav_page": self.nav_page,
+            "list_url": self.list_url(),
+            "page": page,
+            "changes": history.as_rows(page, clock.now(), with_arguments=self.may(request, "view_arguments")),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "admin/scheduler/object_history.html", context)
 
     def gone(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Say that there is no object of this id, and go to the list."""

@@ -1,12 +1,13 @@
-"""What was changed of a job, by whom and when: as Django's LogEntry keeps it, and as the job's page shows it; web.
+"""What was changed of a job, by whom and when: as Django's LogEntry keeps it, and as our pages show it; web.
 
-A change message is Django's own structure, so that its history page reads well, with one key more: `difference`, a
-list of `[field, before, after]`. Values under secret-looking names are masked before they are written.
+A change message is Django's own structure, so that whatever shows the admin's log can read it, with one key more:
+`difference`, a list of `[field, before, after]`. Values under secret-looking names are masked before they are written.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -73,7 +74,7 @@ def history(job_id: str, now: datetime, *, with_arguments: bool, limit: int = SH
     :param with_arguments: whether the viewer may see what the job is given
     """
     found = list(entries(ScheduledTask, object_id=job_id)[: limit + 1])
-    rows = [_row(entry, now, with_arguments) for entry in found[:limit]]
+    rows = as_rows(found[:limit], now, with_arguments=with_arguments)
     if len(found) > limit:
         rows[-1]["more"] = True
     return rows
@@ -85,6 +86,11 @@ def entries(model: type[Model], **which: Any) -> QuerySet[LogEntry]:
     kind = ContentType.objects.get_for_model(model)
     found = LogEntry.objects.filter(pk__gt=newest - LOOKED_AT, content_type=kind, **which)
     return found.select_related("user").order_by("-pk")
+
+
+def as_rows(found: Iterable[LogEntry], now: datetime, *, with_arguments: bool) -> list[dict[str, Any]]:
+    """Return entries of the log as history.html shows them."""
+    return [_row(entry, now, with_arguments) for entry in found]
 
 
 def _row(entry: LogEntry, now: datetime, with_arguments: bool) -> dict[str, Any]:

@@ -59,6 +59,13 @@ def test_jobs_have_no_barriers_at_any_width_and_their_durations_are_drawn(open_a
     expect(page.locator(".messagelist")).to_have_text("Paused 2 jobs.")
     assert state_of(get_job(NIGHTLY)) == "paused"
     too_wide = []
+    page.goto(f"{JOBS}{quote(NIGHTLY)}/history/")
+    expect(page.locator(".sched-changes")).to_contain_text("operator")
+    found += barriers(page)
+    page.set_viewport_size({"width": 320, "height": 640})
+    if is_too_wide(page):
+        too_wide.append("history")
+    page.set_viewport_size({"width": 1280, "height": 720})
     for part in PARTS:
         page.goto(f"{JOBS}{quote(NIGHTLY)}/change/")
         page.get_by_role("navigation", name="Parts of this page").get_by_role("link", name=part).click()

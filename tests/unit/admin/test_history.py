@@ -45,7 +45,8 @@ def test_a_change_is_kept_field_by_field_and_reads_well_in_both_places(editor: C
     page = editor.get(JOBS + "hello/change/").content.decode()
     assert "<del>skip it</del>" in page and "<ins>run both</ins>" in page
     own = text_of(editor.get(JOBS + "hello/history/"))
-    assert "queue: nothing → long" in own and "positional arguments" in own and "bob" not in own
+    assert "Queue nothing → changed to long" in own
+    assert "Positional arguments [&quot;ann&quot;] → changed to [&quot;bob&quot;]" in own
 
 
 def test_added_and_actions_are_in_it_too(editor: Client, login: Callable[..., Client]) -> None:
@@ -80,7 +81,8 @@ def test_who_may_not_see_arguments_learns_only_that_they_changed(editor: Client,
         {"label": "positional arguments", "before": "", "after": "", "note": "changed; you may not see arguments"}
     ]
     viewer = login()
-    assert "bob" not in text_of(viewer.get(JOBS + "hello/history/"))
+    own = text_of(viewer.get(JOBS + "hello/history/"))
+    assert "bob" not in own and "changed; you may not see arguments" in own
     assert "Changes" in text_of(viewer.get(JOBS + "hello/change/"))
 
 
@@ -114,6 +116,24 @@ def entry(message: str, **more: Any) -> None:
 def test_entries_of_others_do_no_harm(message: str) -> None:
     entry(message)
     assert len(shown()) == 1
+
+
+@pytest.mark.django_db
+def test_all_that_was_done_stands_on_pages_the_newest_first(boss: Client) -> None:
+    make_job("hello")
+    assert "Nobody has changed it in the admin yet." in text_of(boss.get(JOBS + "hello/history/"))
+    for number in range(101):
+        entry(f"change {number}.")
+    first, second = (text_of(boss.get(JOBS + "hello/history/" + query)) for query in ("", "?p=2"))
+    assert first.index("change 100.") < first.index("change 99.") < first.index("change 1.")
+    assert "change 0." not in first and "Older" in first and "Newer" not in first
+    assert "change 0." in second and "change 1." not in second and "Newer" in second and "Older" not in second
+    assert text_of(boss.get(JOBS + "hello/history/?p=x")) == first
+
+
+@pytest.mark.django_db
+def test_the_history_of_a_job_that_is_not_there_leads_to_the_list(boss: Client) -> None:
+    assert "There is no job “ghost”" in text_of(boss.get(JOBS + "ghost/history/", follow=True))
 
 
 @pytest.mark.django_db

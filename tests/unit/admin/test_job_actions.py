@@ -253,4 +253,4 @@ def test_each_action_is_in_the_history_of_its_job(boss: Client) -> None:
         ("a", "Changed state: scheduled → paused."),
         ("a", "Changed state: paused → scheduled."),
     ]
-    assert "state: scheduled → paused" in boss.get(JOBS + "a/history/").content.decode()
+    assert "State scheduled → changed to paused" in text_of(boss.get(JOBS + "a/history/"))
