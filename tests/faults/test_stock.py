@@ -7,8 +7,9 @@ has improved, which is worth knowing).
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,23 +24,36 @@ from tests.waiting import wait_for
 class Stock:
     """The stock set-up on a site's servers."""
 
+    first: datetime
+    """The first firing: when all processes have started, however slow the machine is today."""
+    last: datetime
+
     def __init__(self, site: Site, *, jobs: int = 10, lasting: float = 12.0, seconds: float = 0.0) -> None:
         self.site = site
-        self.first = clock.now().replace(microsecond=0) + timedelta(seconds=6)
-        self.last = self.first + timedelta(seconds=lasting)
+        self.count, self.lasting, self.seconds = jobs, lasting, seconds
         self.planned = jobs * (int(lasting) + 1)
-        self.jobs = [
+        self.start_seconds = 3.0
+
+    def jobs(self, schedulers: int) -> list[dict[str, Any]]:
+        """Plan the firings to begin when so many schedulers have started."""
+        lead = timedelta(seconds=2 + 2 * self.start_seconds * schedulers)
+        self.first = clock.now().replace(microsecond=0) + lead
+        self.last = self.first + timedelta(seconds=self.lasting)
+        return [
             {
                 "id": f"stock-{number}", "seconds": 1, "start_date": self.first.isoformat(),
                 "end_date": self.last.isoformat(),
-                "arguments": {"job_id": f"stock-{number}", "ledger": site.ledger, "seconds": seconds},
+                "arguments": {"job_id": f"stock-{number}", "ledger": self.site.ledger, "seconds": self.seconds},
             }
-            for number in range(jobs)
+            for number in range(self.count)
         ]  # fmt: skip
 
-    def scheduler(self, *, with_jobs: bool = True) -> Program:
-        """Start a scheduler; only the first of several adds the jobs, as a deployment's would."""
-        told = [json.dumps(self.jobs)] if with_jobs else []
+    def scheduler(self, *, with_jobs: bool = True, of: int = 1) -> Program:
+        """Start a scheduler; only the first of several adds the jobs, as a deployment's would.
+
+        :param of: how many there will be before the jobs fire
+        """
+        told = [json.dumps(self.jobs(of))] if with_jobs else []
         program = self.site.cluster.start("stock", ["-m", "tests.faults.stock.program", *told])
         wait_for(
             lambda: "Scheduler started" in program.output or DjangoJob.objects.exists(), what="it to start", timeout=30
@@ -47,12 +61,14 @@ class Stock:
         return program
 
     def worker(self) -> Program:
+        begun = time.monotonic()
         program = self.site.cluster.start(
             "stock-worker",
             ["-m", "celery", "-A", "tests.faults.stock.celery", "worker", "-c", "2", "-Q", "stock", "-l", "INFO",
              "--without-gossip", "--without-mingle"],
         )  # fmt: skip
         wait_for(lambda: "ready" in program.output, what="the worker to be ready", timeout=30)
+        self.start_seconds = time.monotonic() - begun
         return program
 
     def starts(self) -> int:
@@ -75,7 +91,7 @@ def stock(site: Site) -> Callable[..., Stock]:
 def test_stock_doubles_firings_with_two_schedulers(site: Site, stock: Callable[..., Stock]) -> None:
     peer = stock()
     peer.worker()
-    peer.scheduler()
+    peer.scheduler(of=2)
     peer.scheduler(with_jobs=False)
     peer.wait_for_the_end()
     site.report.firings, site.report.doubled = peer.planned, peer.starts() - peer.planned
@@ -86,7 +102,7 @@ def test_stock_loses_firings_when_its_scheduler_is_killed(site: Site, stock: Cal
     peer = stock()
     peer.worker()
     victim = peer.scheduler()
-    wait_for(lambda: peer.starts() >= 20, what="it to fire", timeout=30)
+    wait_for(lambda: peer.starts() >= 20, what="it to fire", timeout=60)
     site.kill(victim)
     down = clock.now()
     wait_for(lambda: clock.now() > down + timedelta(seconds=3), what="three seconds without it")
@@ -122,7 +138,7 @@ def test_stock_loses_firings_while_the_broker_is_away(site: Site, stock: Callabl
     peer = stock()
     peer.worker()
     peer.scheduler()
-    wait_for(lambda: peer.starts() >= 20, what="it to fire", timeout=30)
+    wait_for(lambda: peer.starts() >= 20, what="it to fire", timeout=60)
     site.broker.set("blackhole")
     site.report.faults += 1
     down = clock.now()
