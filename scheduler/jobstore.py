@@ -22,6 +22,7 @@ from .db import execute
 from .exceptions import RestoreError
 from .jobstate import load_state
 from .models import ScheduledTask
+from .models.made import made
 
 TABLE = DjangoJob._meta.db_table
 NOT_PLANNED_BY = ("description", "tags", "declared")
@@ -64,11 +65,11 @@ class _Columns:
             for converter in (*connection.ops.get_db_converters(column), *column.get_db_converters(connection))
         ]
 
-    def read(self, connection: BaseDatabaseWrapper, values: Sequence[Any]) -> list[Any]:
+    def read(self, connection: BaseDatabaseWrapper, values: Sequence[Any]) -> dict[str, Any]:
         read = list(values)
         for place, converter, column in self.converters:
             read[place] = converter(read[place], column, connection)
-        return read
+        return dict(zip(self.names, read, strict=True))
 
 
 @cache
@@ -86,10 +87,10 @@ def _due_query(alias: str) -> tuple[str, tuple[_Columns, _Columns]]:
 
 def _due(connection: BaseDatabaseWrapper, rows: _Columns, tasks: _Columns, values: Sequence[Any]) -> Due:
     of_row, of_task = values[: len(rows.names)], values[len(rows.names) :]
-    row = DjangoJob.from_db(connection.alias, rows.names, rows.read(connection, of_row))
+    row = made(DjangoJob, rows.read(connection, of_row), stored_in=connection.alias)
     if of_task[tasks.names.index("job_id")] is None:
         return row, None
-    task = ScheduledTask.from_db(connection.alias, tasks.names, tasks.read(connection, of_task))
+    task = made(ScheduledTask, tasks.read(connection, of_task), stored_in=connection.alias)
     task.job = row
     return row, task
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
@@ -12,7 +13,8 @@ from django_apscheduler.models import DjangoJobExecution
 
 from .. import conf, executions
 from ..models import LIVE, ScheduledTask, State, TaskRun
-from .bulk import insert_at_once, insert_by_table
+from ..models.made import made
+from .bulk import TOLD, insert_at_once, insert_by_table
 
 FIRING_NAMESPACE = uuid.UUID("7c1f1f0e-5f0b-5a53-9a86-6d1c0f3a9d54")
 
@@ -43,25 +45,32 @@ def new_run(
     if job.on_lost != "fail":
         options["on_lost"] = job.on_lost
     ended = state not in LIVE
-    return TaskRun(
-        id=run_id or firing_id(job.id, scheduled_at),
-        job_id=job.id,
-        task=job.task,
-        args=job.args if args is None else args,
-        kwargs=job.kwargs if kwargs is None else kwargs,
-        queue=job.queue if queue is None else queue,
-        options=options,
-        requested_by=requested_by,
-        note=note,
-        state=state,
-        reason=reason,
-        waiting=waiting,
-        scheduled_at=scheduled_at,
-        created_at=now,
-        finished_at=now if ended else None,
-        publish_at=None if ended or waiting else now + timedelta(seconds=conf.get("REPUBLISH_AFTER")),
-        expires_at=now + timedelta(seconds=job.expires) if job.expires and not ended else None,
-    )
+    told = {
+        "id": run_id or firing_id(job.id, scheduled_at),
+        "job_id": job.id,
+        "task": job.task,
+        "args": job.args if args is None else args,
+        "kwargs": job.kwargs if kwargs is None else kwargs,
+        "queue": job.queue if queue is None else queue,
+        "options": options,
+        "requested_by": requested_by,
+        "note": note,
+        "state": state,
+        "reason": reason,
+        "waiting": waiting,
+        "scheduled_at": scheduled_at,
+        "created_at": now,
+        "finished_at": now if ended else None,
+        "publish_at": None if ended or waiting else now + timedelta(seconds=conf.get("REPUBLISH_AFTER")),
+        "expires_at": now + timedelta(seconds=job.expires) if job.expires and not ended else None,
+    }
+    return made(TaskRun, _untold() | told)
+
+
+@cache
+def _untold() -> dict[str, Any]:
+    """Return what a run is born with beside what `new_run` says; nothing of it can be changed in place."""
+    return {field.attname: field.get_default() for field in TaskRun._meta.concrete_fields if field.name not in TOLD}
 
 
 def insert(new: Sequence[TaskRun]) -> list[TaskRun]:
