@@ -22,12 +22,12 @@ FILLED = (RunLog, HourTally, TaskRun, DjangoJobExecution, ScheduledTask, DjangoJ
 
 def defaults(model: type[Model]) -> dict[str, str]:
     """Return the columns of a model that have to hold something, with their defaults as SQL."""
-    found = {}
+    found: dict[str, str] = {}
     for field in model._meta.concrete_fields:
         if not field.null and not field.primary_key:
             default = field.get_default()
             text = str(default) if isinstance(default, bool | int | str) else json.dumps(default)
-            found[field.column] = text if isinstance(default, bool | int) else f"'{text}'"
+            found[str(field.column)] = text if isinstance(default, bool | int) else f"'{text}'"
     return found
 
 

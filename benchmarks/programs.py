@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -87,7 +87,7 @@ def ask_peers(where: Where, sql: str) -> list[Any]:
         with closing(sqlite3.connect(address.removeprefix("sqlite://"), timeout=20)) as lite, lite:
             return lite.execute(sql).fetchall()
     with psycopg.connect(address, autocommit=True) as server:
-        asked = server.execute(sql)  # type: ignore[arg-type]
+        asked = server.execute(sql)
         return asked.fetchall() if asked.description else []
 
 
@@ -129,7 +129,7 @@ def store_jobs(
 
     An interval starts at its job's own time, as those do that people add.
     """
-    templates = [partial(_job, **template) for template in KINDS[kind]]
+    templates: list[Callable[[str], ScheduledTask]] = [partial(_job, **template) for template in KINDS[kind]]
     kept = [triggers.trigger_from_data(template["trigger"], timezone="UTC") for template in KINDS[kind]]
     for first in range(0, count, BATCH):
         tasks, rows = [], []

@@ -13,6 +13,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scheduler.models import ServiceProcess
 
 SCHEDULERS = ("scheduler-1", "scheduler-2")
 WORKERS = {
@@ -84,7 +88,7 @@ def write_processes(now: datetime) -> None:
     ServiceProcess.objects.bulk_create(rows)
 
 
-def _process(kind: str, name: str, queues: list[str], heard: datetime) -> object:
+def _process(kind: str, name: str, queues: list[str], heard: datetime) -> ServiceProcess:
     from benchmarks.seed_jobs import TASKS
     from scheduler.models import ServiceProcess
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import partial
 
 from benchmarks import tracking
-from benchmarks.burst import beat, stock, tickwork
+from benchmarks.burst import tickwork
+from benchmarks.burst_peers import beat, stock
 from benchmarks.measuring import Bars, Found, Judged, Measures, alternate, ratios
 from benchmarks.servers import Where
 

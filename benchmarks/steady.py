@@ -53,7 +53,7 @@ def _steady(where: Where, rate: int, seconds: int) -> Measures:
         memory = cpu.memory(program.pid)
     runs = TaskRun.objects.filter(scheduled_at__gte=due + timedelta(seconds=2), queued_at__isnull=False)
     times = list(runs.order_by("scheduled_at").values_list("scheduled_at", "queued_at"))
-    late = [(queued - scheduled).total_seconds() * 1000 for scheduled, queued in times]
+    late = [(queued - scheduled).total_seconds() * 1000 for scheduled, queued in times if queued is not None]
     third = len(late) // 3
     return {
         "p50_ms": percentile(late, 0.5),

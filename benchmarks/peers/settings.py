@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 from urllib.parse import urlsplit
 
 _address = urlsplit(os.environ["PEERS_DATABASE"])
@@ -14,6 +15,7 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "django_celery_results",
 ]
+DATABASES: dict[str, dict[str, Any]]
 if _address.scheme == "sqlite":
     DATABASES = {
         "default": {
