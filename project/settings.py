@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from project import addresses, environment
 from scheduler.dev.kept import BROKER_FILE
@@ -138,7 +139,7 @@ CELERY_TIMEZONE = TIME_ZONE
 CELERY_ENABLE_UTC = True
 
 # The scheduler's own settings; scheduler/conf.py says what each means.
-SCHEDULER = {
+SCHEDULER: dict[str, Any] = {
     "BROKER_COMMAND": environment.text(os.environ, "BROKER_COMMAND"),
     "BACKUP_DIR": str(VAR_DIR / "backups"),
     "REPORT_DIR": str(VAR_DIR / "reports"),

@@ -86,8 +86,8 @@ def test_a_running_run_shows_its_elapsed_time_and_its_progress(open_as: Open) ->
         expect(page.locator(".sched-progress")).to_have_text(re.compile(r"\d+ / 120 · step \d+"))
         expect(elapsed).to_have_text(re.compile(r"^[\d.]+ s"))
         before = number_in(elapsed), float(bar.get_attribute("value") or 0)
-        wait_for(lambda e=elapsed, b=before: number_in(e) > b[0], what="the time to go on")  # type: ignore[misc]
-        wait_for(lambda p=bar, b=before: float(p.get_attribute("value") or 0) > b[1], what="progress")  # type: ignore[misc]
+        wait_for(lambda e=elapsed, b=before: number_in(e) > b[0], what="the time to go on")
+        wait_for(lambda p=bar, b=before: float(p.get_attribute("value") or 0) > b[1], what="progress")
         assert not was_reloaded(page)
 
 

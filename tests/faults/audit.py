@@ -88,7 +88,10 @@ def changes() -> list[Change]:
     """Return what was recorded, in order."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {COLUMNS} FROM fault_audit ORDER BY n")
-        return [Change(row[0].replace("-", ""), *row[1:6], bool(row[6])) for row in cursor.fetchall()]
+        return [
+            Change(row[0].replace("-", ""), row[1], row[2], row[3], row[4], row[5], bool(row[6]))
+            for row in cursor.fetchall()
+        ]
 
 
 def forbidden(recorded: list[Change]) -> list[Change]:

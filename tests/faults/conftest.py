@@ -83,7 +83,7 @@ def site(make_site: Callable[..., Site]) -> Site:
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     outcome: Any = yield
     if outcome.get_result().failed:
-        item.failed = True  # type: ignore[attr-defined]
+        item.failed = True
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

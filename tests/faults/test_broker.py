@@ -134,7 +134,7 @@ def test_a_frozen_broker_holds_runs_up_and_loses_none(site: Site) -> None:
 def test_a_broken_line_to_the_broker_holds_runs_up_and_loses_none(site: Site, mode: str) -> None:
     lasts = seconds(30)
     start(site, lasting=lasts + 10)
-    outage(site, lambda: site.broker.set(mode), lambda: site.broker.set("pass"), lasts=lasts)  # type: ignore[arg-type]
+    outage(site, lambda: site.broker.set(mode), lambda: site.broker.set("pass"), lasts=lasts)
     end(site)
 
 

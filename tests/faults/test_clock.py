@@ -263,7 +263,7 @@ def test_every_clock_change_of_three_years_is_planned_as_a_plain_reading_of_the_
         ("every-30", {"trigger": "interval", "minutes": 30, "start_date": datetime(2026, 1, 1, tzinfo=UTC)}),
     ):
         jobs.append(job_id)
-        add_job(WORK, id=job_id, timezone=name, kwargs={"ledger": "-"}, overlap="allow", **trigger)  # type: ignore[arg-type]
+        add_job(WORK, id=job_id, timezone=name, kwargs={"ledger": "-"}, overlap="allow", **trigger)
     for change in changes:
         start, end = change - timedelta(hours=30), change + timedelta(hours=30)
         planned = plan_span(start, end)

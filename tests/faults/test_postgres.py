@@ -141,7 +141,7 @@ def test_a_server_without_a_free_connection_is_waited_for(site: Site) -> None:
     def take_all() -> None:
         with suppress(psycopg.OperationalError):
             while len(held) < 400:
-                held.append(psycopg.connect(site.postgres.url))  # type: ignore[union-attr]
+                held.append(psycopg.connect(site.postgres.url))
 
     connection.ensure_connection()
     try:

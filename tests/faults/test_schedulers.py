@@ -117,7 +117,7 @@ def test_a_scheduler_stopped_in_mid_transaction_holds_a_row_for_ten_seconds_at_m
 
     def stop_then_advance(moves: list[object]) -> None:
         os.kill(os.getpid(), signal.SIGSTOP)
-        advance(moves)  # type: ignore[arg-type]
+        advance(moves)
 
     def work() -> None:
         monkeypatch.setattr(jobstore, "advance", stop_then_advance)

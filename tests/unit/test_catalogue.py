@@ -19,7 +19,7 @@ LANGUAGES = {path.parts[-3] for path in CATALOGUES}
 
 def compiled(path: Path) -> dict[Any, str]:
     with path.open("rb") as file:
-        return dict(gettext.GNUTranslations(file)._catalog)  # type: ignore[attr-defined]
+        return dict(gettext.GNUTranslations(file)._catalog)
 
 
 def of(path: Path) -> str:

@@ -78,8 +78,8 @@ def test_a_calendar_has_a_column_for_each_week_and_a_cell_for_each_day() -> None
     ]
     root = ElementTree.fromstring(calendar("January", days))
     cells = [group for group in root if group.tag == "g"]
-    assert [cell.find("title").text for cell in cells] == [f"day {n}" for n in range(31)]  # type: ignore[union-attr]
-    columns = {cell.get("transform").split()[0] for cell in cells}  # type: ignore[union-attr]
+    assert [cell.find("title").text for cell in cells] == [f"day {n}" for n in range(31)]
+    columns = {cell.get("transform").split()[0] for cell in cells}
     assert len(columns) == 5
     assert sum(cell.find("path") is not None for cell in cells) == 1
     ElementTree.fromstring(calendar("Nothing", []))

@@ -23,7 +23,7 @@ from .pages import JOBS, make_job, make_run, messages_of, text_of
 
 
 def ids(response: object) -> list[str]:
-    return [job.pk for job in response.context["cl"].result_list]  # type: ignore[attr-defined]
+    return [job.pk for job in response.context["cl"].result_list]
 
 
 def one_of_each_state() -> None:

@@ -143,7 +143,7 @@ def test_a_file_for_programs_is_english_for_everybody(kind: str, admin_client: C
     make_job("report")
     response = admin_client.get(f"{JOBS}?export={kind}", headers={"accept-language": "zh-CN"})
     assert re.search(rf'filename="jobs-[\d-]+\.{kind}"', response.headers["Content-Disposition"])
-    assert "every 5 minutes" in b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
+    assert "every 5 minutes" in b"".join(response.streaming_content).decode()
 
 
 # -- reasons ----------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from .pages import JOBS, RUNS, make_job, make_run, messages_of, text_of
 
 
 def found(response: object) -> list[TaskRun]:
-    return list(response.context["cl"].result_list)  # type: ignore[attr-defined]
+    return list(response.context["cl"].result_list)
 
 
 def page_of(run: TaskRun) -> str:

@@ -30,7 +30,7 @@ def still(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def cells(page: Any) -> dict[tuple[str, int], int]:
     """Return the counts by heading and hour, as the table says them; empty hours are left out."""
-    table = re.search(r'<table class="sched-heat">.*?</table>', page.content.decode(), re.DOTALL)[0]  # type: ignore[index]
+    table = re.search(r'<table class="sched-heat">.*?</table>', page.content.decode(), re.DOTALL)[0]
     days = re.findall(r'<th scope="col"><span>(\w+)</span>', table)
     found = {}
     for hour, row in re.findall(r'<tr><th scope="row">(\d\d):00</th>(.*?)</tr>', table):
@@ -70,7 +70,7 @@ def test_a_click_on_an_hour_shows_what_is_due_then(boss: Client) -> None:
     make_job("daily", trigger=DAILY, due=at(31, 2, 30))
     make_job("hourly", trigger={"type": "cron", "minute": 5}, due=at(30, 11, 5))
     content = boss.get(UPCOMING).content.decode()
-    address = re.search(r'<td class="sched-heat-\d"><a href="(\?hour=2030-04-01T02[^"]+)">2<', content)[1]  # type: ignore[index]
+    address = re.search(r'<td class="sched-heat-\d"><a href="(\?hour=2030-04-01T02[^"]+)">2<', content)[1]
     page = boss.get(UPCOMING + address)
     assert due(page) == ["hourly", "daily"] and "Due on Mon 1 Apr from 02:00 on" in text_of(page)
     assert page.content.decode().count('aria-current="true"') >= 1

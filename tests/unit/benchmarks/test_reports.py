@@ -16,7 +16,7 @@ def found(**fields: object) -> Found:
     systems = {name: {"seconds": values} for name, values in rows.items()}
     judged = [Judged("times as fast", measuring.ratios(rows["peer <&>"], rows["Tickwork"]), 12.0, 20.0, unit="×")]
     told = {"judged": judged, **fields}
-    return Found("burst", "until sent", {"jobs": 5}, systems, chart=Bars("a & b", "s", rows), **told)  # type: ignore[arg-type]
+    return Found("burst", "until sent", {"jobs": 5}, systems, chart=Bars("a & b", "s", rows), **told)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def found(**fields: object) -> Found:
 def test_a_figure_holds_where_every_round_is_on_the_right_side_of_its_bar(
     better: str, required: float | None, verdict: str
 ) -> None:
-    judged = Judged("it", [1.0, 10.0, 99.0], required, better=better)  # type: ignore[arg-type]
+    judged = Judged("it", [1.0, 10.0, 99.0], required, better=better)
     assert judged.verdict == verdict
     assert f"{verdict:<7} it" in measuring.show(found(judged=[judged]))
 

@@ -63,7 +63,7 @@ def test_a_job_is_due_when_its_schedule_says() -> None:
     for job in ScheduledTask.objects.select_related("job"):
         if state_of(job) == "scheduled" and job.job.next_run_time > now + timedelta(minutes=1):
             assert job.job.next_run_time == first_fire_time(restore_trigger(job), job.job.next_run_time)
-            assert job.job.next_run_time <= first_fire_time(restore_trigger(job), now)  # type: ignore[operator]
+            assert job.job.next_run_time <= first_fire_time(restore_trigger(job), now)
     assert ScheduledTask.objects.filter(job__next_run_time__lt=now - timedelta(seconds=30)).exists()  # late
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.core.management import CommandError
@@ -20,13 +21,13 @@ JOB_KEYS = [
 
 
 @pytest.fixture
-def at_noon(monkeypatch):
+def at_noon(monkeypatch: pytest.MonkeyPatch) -> Any:
     now = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
     monkeypatch.setattr(clock, "now", lambda: now)
     return now
 
 
-def test_add_says_what_the_schedule_means_and_when_it_fires_next(call, at_noon):
+def test_add_says_what_the_schedule_means_and_when_it_fires_next(call: Any, at_noon: Any) -> None:
     said = call(
         "jobs", "add", "report", "--task", "tests.app.tasks.do_nothing", "--cron", "30 6 * * 1-5",
         "--timezone", "Europe/Berlin",
@@ -40,7 +41,7 @@ def test_add_says_what_the_schedule_means_and_when_it_fires_next(call, at_noon):
     ]
 
 
-def test_add_warns_of_numeric_weekdays_on_stdout_or_beside_the_document(call):
+def test_add_warns_of_numeric_weekdays_on_stdout_or_beside_the_document(call: Any) -> None:
     trigger = '{"type": "cron", "day_of_week": "1-5", "hour": 6}'
     asked = ("--task", "tests.app.tasks.do_nothing", "--trigger", trigger)
     assert "Warning: day_of_week='1-5' means Tuesday to Saturday" in call("jobs", "add", "a", *asked)
@@ -49,7 +50,7 @@ def test_add_warns_of_numeric_weekdays_on_stdout_or_beside_the_document(call):
     assert said.stderr.startswith("Warning: day_of_week='1-5' means Tuesday to Saturday")
 
 
-def test_add_takes_every_option(call):
+def test_add_takes_every_option(call: Any) -> None:
     document = call(
         "jobs", "add", "all", "--task", ADD, "--every", "5m", "--args", "[1]", "--kwargs", '{"b": 2}',
         "--queue", "long", "--timezone", "Asia/Tokyo", "--max-instances", "2", "--overlap", "queue",
@@ -82,7 +83,7 @@ def test_add_takes_every_option(call):
         (["--trigger", '{"type": "interval", "hours": 2}'], "every 2 hours"),
     ],
 )
-def test_each_kind_of_schedule_is_understood(call, schedule, words):
+def test_each_kind_of_schedule_is_understood(call: Any, schedule: Any, words: str) -> None:
     said = call("jobs", "add", "x", "--task", "tests.app.tasks.do_nothing", *schedule, "--json")
     assert said.document["schedule"] == words
 
@@ -124,7 +125,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("arguments", "message"), BAD, ids=range(len(BAD)))
-def test_what_is_wrong_is_named_and_nothing_is_stored(call, arguments, message):
+def test_what_is_wrong_is_named_and_nothing_is_stored(call: Any, arguments: Any, message: str) -> None:
     with pytest.raises(CommandError) as caught:
         call("jobs", "add", "x", *arguments)
     assert message in str(caught.value)
@@ -134,11 +135,11 @@ def test_what_is_wrong_is_named_and_nothing_is_stored(call, arguments, message):
 
 
 @pytest.mark.parametrize("job_id", ["", "a;b", "x" * 256, "a\nb", "\ud800"])
-def test_odd_ids_are_refused(refused, job_id):
+def test_odd_ids_are_refused(refused: Any, job_id: Any) -> None:
     assert refused("jobs", "add", job_id, "--task", "tests.app.tasks.do_nothing", "--every", "5m").startswith("id: ")
 
 
-def test_a_taken_id_is_refused_unless_it_is_to_be_replaced(call, refused, nightly):
+def test_a_taken_id_is_refused_unless_it_is_to_be_replaced(call: Any, refused: Any, nightly: Any) -> None:
     again = ("jobs", "add", "nightly", "--task", "tests.app.tasks.do_nothing", "--every", "5m")
     assert "is taken by another job. Choose another id, or replace the job with --replace-existing." in refused(*again)
     assert get_job("nightly").task == ADD
@@ -146,12 +147,12 @@ def test_a_taken_id_is_refused_unless_it_is_to_be_replaced(call, refused, nightl
     assert "Job nightly replaced:" in call(*again, "--replace-existing")
 
 
-def test_a_job_in_the_past_is_shown_as_due(call):
+def test_a_job_in_the_past_is_shown_as_due(call: Any) -> None:
     said = call("jobs", "add", "x", "--task", "tests.app.tasks.do_nothing", "--at", "2020-01-01")
     assert "2020-01-01 00:00:00 UTC (due now)" in said
 
 
-def test_modify_changes_what_it_names_and_nothing_else(call, nightly):
+def test_modify_changes_what_it_names_and_nothing_else(call: Any, nightly: Any) -> None:
     before = get_job("nightly").job.next_run_time
     document = call("jobs", "modify", "nightly", "--args", "[5]", "--max-instances", "3", "--json").document
     assert document["args"] == [5]
@@ -162,28 +163,28 @@ def test_modify_changes_what_it_names_and_nothing_else(call, nightly):
 
 
 @pytest.mark.parametrize("schedule", [["--cron", "0 7 * * *"], ["--every", "2h"], ["--at", "2099-01-01T07:00"]])
-def test_a_new_schedule_keeps_the_zone_of_the_job(call, nightly, schedule):
+def test_a_new_schedule_keeps_the_zone_of_the_job(call: Any, nightly: Any, schedule: Any) -> None:
     assert call("jobs", "modify", "nightly", *schedule, "--json").document["timezone"] == "Europe/Berlin"
 
 
-def test_modify_moves_a_job_to_another_zone(call, nightly):
+def test_modify_moves_a_job_to_another_zone(call: Any, nightly: Any) -> None:
     document = call("jobs", "modify", "nightly", "--timezone", "Asia/Tokyo", "--json").document
     assert document["timezone"] == "Asia/Tokyo"
     assert document["next_run_time"].endswith("06:30:00+09:00")
 
 
-def test_modify_unsets_options(call, nightly):
+def test_modify_unsets_options(call: Any, nightly: Any) -> None:
     call("jobs", "modify", "nightly", "--expires", "5m", "--priority", "3", "--tags", "a", "--queue", "long")
     call("jobs", "modify", "nightly", "--expires", "none", "--priority", "none", "--tags", "", "--queue", "")
     job = get_job("nightly")
     assert (job.expires, job.priority, job.tags, job.queue) == (None, None, [], "")
 
 
-def test_modify_without_a_change_is_refused(refused, nightly):
+def test_modify_without_a_change_is_refused(refused: Any, nightly: Any) -> None:
     assert refused("jobs", "modify", "nightly").startswith("modify: 'nightly' is named without a change")
 
 
-def test_pause_resume_and_remove_show_in_the_state(call, refused, nightly):
+def test_pause_resume_and_remove_show_in_the_state(call: Any, refused: Any, nightly: Any) -> None:
     assert call("jobs", "pause", "nightly", "--json").document["state"] == "paused"
     assert call("jobs", "show", "nightly", "--json").document["next_run_time"] is None
     assert call("jobs", "resume", "nightly", "--json").document["state"] == "scheduled"
@@ -195,12 +196,12 @@ def test_pause_resume_and_remove_show_in_the_state(call, refused, nightly):
 
 
 @pytest.mark.parametrize("action", ["show", "modify", "pause", "resume", "remove", "run", "next"])
-def test_an_unknown_job_is_named(refused, action):
+def test_an_unknown_job_is_named(refused: Any, action: Any) -> None:
     more = ["--queue", "x"] if action == "modify" else []
     assert refused("jobs", action, "nobody", *more).startswith("id: 'nobody' names no job.")
 
 
-def test_list_filters(call, nightly):
+def test_list_filters(call: Any, nightly: Any) -> Any:
     add = jobs.add_job
     add("tests.app.tasks.do_nothing", "interval", minutes=1, id="other", queue="long", tags=["a", "b"], name="Zeta")
     add("tests.app.tasks.do_nothing", "interval", minutes=1, id="asleep", tags=["ab"], description="Sleeps")
@@ -221,15 +222,15 @@ def test_list_filters(call, nightly):
     assert ids("--search", "%") == []
 
 
-def test_a_state_that_no_job_has_is_refused(refused):
+def test_a_state_that_no_job_has_is_refused(refused: Any) -> None:
     assert refused("jobs", "list", "--state", "running").startswith("state: 'running' is not a state")
 
 
-def test_a_search_for_half_a_character_is_refused(refused):
+def test_a_search_for_half_a_character_is_refused(refused: Any) -> None:
     assert refused("jobs", "list", "--search", "\udcff").startswith("search: ")
 
 
-def test_the_table_is_aligned_and_fits_into_100_columns(call, nightly):
+def test_the_table_is_aligned_and_fits_into_100_columns(call: Any, nightly: Any) -> None:
     jobs.add_job(
         "tests.app.tasks.do_nothing",
         {"type": "or", "triggers": [{"type": "cron", "hour": h} for h in range(9)]},
@@ -244,7 +245,7 @@ def test_the_table_is_aligned_and_fits_into_100_columns(call, nightly):
     assert "CET" in lines[2] or "CEST" in lines[2]
 
 
-def test_show_tells_what_is_not_as_usual(call, nightly):
+def test_show_tells_what_is_not_as_usual(call: Any, nightly: Any) -> None:
     call("jobs", "modify", "nightly", "--overlap", "queue", "--run-at-start", "--description", "a\x1b[31mb")
     said = call("jobs", "show", "nightly")
     assert "every day at 06:30 (Europe/Berlin)" in said
@@ -254,7 +255,7 @@ def test_show_tells_what_is_not_as_usual(call, nightly):
     assert "a\\x1b[31mb" in said
 
 
-def test_a_job_that_cannot_be_restored_is_shown_as_broken(call, nightly):
+def test_a_job_that_cannot_be_restored_is_shown_as_broken(call: Any, nightly: Any) -> None:
     DjangoJob.objects.filter(id="nightly").update(job_state=b"not a pickle")
     document = call("jobs", "list", "--state", "broken", "--json").document[0]
     assert (document["state"], document["trigger"], document["schedule"]) == ("broken", None, "")
@@ -264,7 +265,7 @@ def test_a_job_that_cannot_be_restored_is_shown_as_broken(call, nightly):
     assert call("jobs", "next", "nightly", "--json").document == []
 
 
-def test_next_goes_on_from_the_stored_time(call, nightly, at_noon):
+def test_next_goes_on_from_the_stored_time(call: Any, nightly: Any, at_noon: Any) -> None:
     DjangoJob.objects.filter(id="nightly").update(next_run_time=datetime(2026, 12, 24, 5, 30, tzinfo=UTC))
     assert call("jobs", "next", "nightly", "-n", "2", "--json").document == [
         "2026-12-24T06:30:00+01:00",
@@ -273,7 +274,7 @@ def test_next_goes_on_from_the_stored_time(call, nightly, at_noon):
     assert "  Thu 2026-12-24 06:30:00 CET" in call("jobs", "next", "nightly").splitlines()
 
 
-def test_next_does_not_list_firings_that_were_missed(call, nightly, at_noon):
+def test_next_does_not_list_firings_that_were_missed(call: Any, nightly: Any, at_noon: Any) -> None:
     DjangoJob.objects.filter(id="nightly").update(next_run_time=datetime(2026, 11, 1, 5, 30, tzinfo=UTC))
     assert call("jobs", "next", "nightly", "-n", "2", "--json").document == [
         "2026-11-01T06:30:00+01:00",
@@ -281,7 +282,7 @@ def test_next_does_not_list_firings_that_were_missed(call, nightly, at_noon):
     ]
 
 
-def test_next_of_a_paused_job_says_so(call, nightly):
+def test_next_of_a_paused_job_says_so(call: Any, nightly: Any) -> None:
     jobs.pause_job("nightly")
     assert call("jobs", "next", "nightly").startswith("It is paused. Resumed now, it would fire:\n")
     jobs.remove_job("nightly")
@@ -289,11 +290,11 @@ def test_next_of_a_paused_job_says_so(call, nightly):
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "1001", "x", "9" * 5000])
-def test_next_takes_a_sensible_count(refused, nightly, count):
+def test_next_takes_a_sensible_count(refused: Any, nightly: Any, count: str) -> None:
     assert refused("jobs", "next", "nightly", f"-n={count}").startswith("n: ")
 
 
-def test_run_makes_a_run_with_who_asked_and_why(call, nightly):
+def test_run_makes_a_run_with_who_asked_and_why(call: Any, nightly: Any) -> None:
     document = call("jobs", "run", "nightly", "--args", "[7]", "--note", "trial", "--json").document
     run = TaskRun.objects.get()
     assert document["id"] == str(run.id)
@@ -302,7 +303,7 @@ def test_run_makes_a_run_with_who_asked_and_why(call, nightly):
     assert (run.args, run.kwargs, run.note) == ([7], {"b": 2}, "trial")
 
 
-def test_run_waits_no_longer_than_told_and_ends_with_1(call, nightly):
+def test_run_waits_no_longer_than_told_and_ends_with_1(call: Any, nightly: Any) -> None:
     with pytest.raises(SystemExit) as caught:
         call("jobs", "run", "nightly", "--wait", "--timeout", "0.2s")
     assert caught.value.code == 1
@@ -318,12 +319,12 @@ def test_run_waits_no_longer_than_told_and_ends_with_1(call, nightly):
         (["--note", "\udcff"], "note: "),
     ],
 )
-def test_a_refused_run_leaves_no_run(refused, nightly, more, message):
+def test_a_refused_run_leaves_no_run(refused: Any, nightly: Any, more: Any, message: str) -> None:
     assert message in refused("jobs", "run", "nightly", *more)
     assert not TaskRun.objects.exists()
 
 
-def test_the_last_run_of_a_job_is_the_newest(call, nightly):
+def test_the_last_run_of_a_job_is_the_newest(call: Any, nightly: Any) -> None:
     first = jobs.run_job("nightly")
     runs.cancel(first.id)
     second = jobs.run_job("nightly")
@@ -332,7 +333,7 @@ def test_the_last_run_of_a_job_is_the_newest(call, nightly):
     assert (last["id"], last["state"], last["duration"]) == (str(second.id), "pending", None)
 
 
-def test_a_list_of_jobs_takes_as_many_queries_as_one_job(call, django_assert_num_queries):
+def test_a_list_of_jobs_takes_as_many_queries_as_one_job(call: Any, django_assert_num_queries: Any) -> None:
     def add(number: int) -> None:
         jobs.add_job("tests.app.tasks.do_nothing", "interval", minutes=1, id=f"job-{number}")
         jobs.run_job(f"job-{number}")
@@ -348,13 +349,13 @@ def test_a_list_of_jobs_takes_as_many_queries_as_one_job(call, django_assert_num
         call("jobs", "list")
 
 
-def test_documents_are_plain_json(call, nightly):
+def test_documents_are_plain_json(call: Any, nightly: Any) -> None:
     jobs.run_job("nightly")
     document = call("jobs", "list", "--json").document
     assert json.loads(json.dumps(document, allow_nan=False)) == document
 
 
-def test_a_command_speaks_english_whatever_the_language_of_the_settings(call, refused):
+def test_a_command_speaks_english_whatever_the_language_of_the_settings(call: Any, refused: Any) -> None:
     with override("zh-hans"):
         call("jobs", "add", "report", "--task", ADD, "--cron", "30 6 * * 1-5", "--args", "[1, 2]")
         assert "Monday to Friday at 06:30" in call("jobs", "show", "report")

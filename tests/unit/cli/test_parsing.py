@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.test import override_settings
@@ -25,14 +26,14 @@ from scheduler.exceptions import InvalidInput
         ("1.5", 1.5),
     ],
 )
-def test_lengths_of_time(text, seconds):
+def test_lengths_of_time(text: str, seconds: Any) -> None:
     read = parsing.seconds("every", text)
     assert read == seconds
     assert isinstance(read, type(seconds))
 
 
 @given(st.text())
-def test_a_length_of_time_is_a_number_or_refused(text):
+def test_a_length_of_time_is_a_number_or_refused(text: str) -> None:
     try:
         assert parsing.seconds("every", text) >= 0
     except InvalidInput as error:
@@ -40,7 +41,7 @@ def test_a_length_of_time_is_a_number_or_refused(text):
 
 
 @given(st.text())
-def test_a_time_since_is_aware_or_refused(text):
+def test_a_time_since_is_aware_or_refused(text: str) -> None:
     try:
         assert parsing.since("since", text).tzinfo is not None
     except InvalidInput as error:
@@ -48,14 +49,14 @@ def test_a_time_since_is_aware_or_refused(text):
 
 
 @given(st.text())
-def test_json_is_a_list_or_refused(text):
+def test_json_is_a_list_or_refused(text: str) -> None:
     try:
         assert isinstance(parsing.json_list("args", text), list)
     except InvalidInput as error:
         assert error.field == "args"
 
 
-def test_since_takes_a_length_or_a_date_in_the_project_s_zone():
+def test_since_takes_a_length_or_a_date_in_the_project_s_zone() -> None:
     assert abs(clock.now() - parsing.since("since", "2h") - timedelta(hours=2)) < timedelta(seconds=5)
     with override_settings(TIME_ZONE="Asia/Tokyo"):
         assert parsing.since("since", "2026-12-01") == datetime(2026, 11, 30, 15, tzinfo=UTC)
@@ -69,21 +70,21 @@ def test_since_takes_a_length_or_a_date_in_the_project_s_zone():
         (59.96, "1 min 0 s"), (125, "2 min 5 s"), (3599.9, "1 h 0 min"), (11_520, "3 h 12 min"), (200_000, "2 d 7 h"),
     ],
 )  # fmt: skip
-def test_lengths_in_words(seconds, text):
+def test_lengths_in_words(seconds: Any, text: str) -> None:
     assert tables.length(seconds) == text
 
 
 @given(st.text(), st.integers(2, 40))
-def test_what_is_cut_fits_and_is_printable(text, width):
+def test_what_is_cut_fits_and_is_printable(text: str, width: int) -> None:
     shown = tables.cut(text, width)
     assert tables.width_of(shown) <= width
     assert shown.isprintable()
 
 
-def test_columns_of_wide_letters_are_aligned():
+def test_columns_of_wide_letters_are_aligned() -> None:
     lines = tables.table(["A", "B", "C"], [["你好", "x", "1"], ["é", "yy", "2"]]).splitlines()
     assert lines == ["A     B   C", "你好  x   1", "é     yy  2"]
 
 
-def test_what_an_encoding_lacks_becomes_an_escape():
+def test_what_an_encoding_lacks_becomes_an_escape() -> None:
     assert tables.printable("ü\x07你", "latin-1") == "ü\\x07\\u4f60"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connections
@@ -32,14 +33,14 @@ def work_on(run: TaskRun, outcome: runs.Outcome | None = None) -> TaskRun:
 
 
 @pytest.fixture
-def failed(nightly):
+def failed(nightly: Any) -> Any:
     """A run that failed, with arguments of its own."""
     run = jobs.run_job("nightly", args=[7], by="cli:anna")
     outcome = runs.Outcome(State.FAILURE, exception="ValueError: no\x1b[2J", traceback="Traceback\n  here")
     return work_on(run, outcome)
 
 
-def test_show_tells_everything_of_a_run(call, failed):
+def test_show_tells_everything_of_a_run(call: Any, failed: Any) -> None:
     document = call("runs", "show", str(failed.id), "--json").document
     assert list(document) == RUN_KEYS
     assert (document["id"], document["job_id"], document["state"]) == (str(failed.id), "nightly", "failure")
@@ -55,7 +56,7 @@ def test_show_tells_everything_of_a_run(call, failed):
     assert "\x1b" not in text
 
 
-def test_a_result_is_a_plain_value_and_progress_an_object(call, nightly):
+def test_a_result_is_a_plain_value_and_progress_an_object(call: Any, nightly: Any) -> None:
     progress = '{"current": 2, "total": 4, "text": "half"}'
     run = work_on(jobs.run_job("nightly"), runs.Outcome(State.SUCCESS, result='{"sum": 3}', progress=progress))
     document = call("runs", "show", str(run.id), "--json").document
@@ -64,7 +65,7 @@ def test_a_result_is_a_plain_value_and_progress_an_object(call, nightly):
     assert "2 of 4 half" in call("runs", "show", str(run.id))
 
 
-def test_list_shows_the_newest_first_and_fifty_unless_told(call, nightly):
+def test_list_shows_the_newest_first_and_fifty_unless_told(call: Any, nightly: Any) -> None:
     now = clock.now()
     runs.insert([runs.new_run(nightly, now - timedelta(minutes=n), now=now) for n in range(60)])
     times = [run["scheduled_at"] for run in call("runs", "list", "--json").document]
@@ -76,7 +77,7 @@ def test_list_shows_the_newest_first_and_fifty_unless_told(call, nightly):
     assert len(call("runs", "list", "--since", since, "--json").document) == 5
 
 
-def test_list_filters_by_job_and_state(call, failed):
+def test_list_filters_by_job_and_state(call: Any, failed: Any) -> Any:
     jobs.add_job("tests.app.tasks.do_nothing", "interval", minutes=1, id="other")
     jobs.run_job("other")
 
@@ -90,7 +91,7 @@ def test_list_filters_by_job_and_state(call, failed):
     assert call("runs", "list", "--job", "nobody") == "No runs.\n"
 
 
-def test_the_table_of_runs_fits_into_100_columns(call, failed):
+def test_the_table_of_runs_fits_into_100_columns(call: Any, failed: Any) -> None:
     lines = call("runs", "list").splitlines()
     assert lines[0].split() == ["ID", "STATE", "SCHEDULED", "(UTC)", "TOOK", "JOB"]
     assert lines[1].startswith(f"{failed.id}  failure")
@@ -111,17 +112,17 @@ def test_the_table_of_runs_fits_into_100_columns(call, failed):
         ["--job", "\udcff"],
     ],
 )
-def test_a_wrong_filter_is_named(refused, filters):
+def test_a_wrong_filter_is_named(refused: Any, filters: Any) -> None:
     assert refused("runs", "list", *filters).startswith(filters[0].removeprefix("--") + ": ")
 
 
 @pytest.mark.parametrize("action", ["show", "cancel", "retry"])
 @pytest.mark.parametrize("run_id", ["nonsense", str(uuid.UUID(int=1)), "\udcff"])
-def test_an_unknown_run_is_named(refused, action, run_id):
+def test_an_unknown_run_is_named(refused: Any, action: Any, run_id: Any) -> None:
     assert "names no run" in refused("runs", action, run_id)
 
 
-def test_cancel_ends_a_waiting_run_and_asks_a_running_one(call, nightly):
+def test_cancel_ends_a_waiting_run_and_asks_a_running_one(call: Any, nightly: Any) -> None:
     waiting = jobs.run_job("nightly")
     document = call("runs", "cancel", str(waiting.id), "--json").document
     assert document["state"] == "cancelled"
@@ -131,11 +132,11 @@ def test_cancel_ends_a_waiting_run_and_asks_a_running_one(call, nightly):
     assert runs.get(running.id).cancel_requested_by.startswith("cli:")
 
 
-def test_an_ended_run_cannot_be_cancelled(refused, failed):
+def test_an_ended_run_cannot_be_cancelled(refused: Any, failed: Any) -> None:
     assert refused("runs", "cancel", str(failed.id)).endswith("it has ended already (failure).")
 
 
-def test_retry_is_a_new_manual_run_with_the_same_arguments(call, failed):
+def test_retry_is_a_new_manual_run_with_the_same_arguments(call: Any, failed: Any) -> None:
     document = call("runs", "retry", str(failed.id), "--json").document
     assert document["id"] != str(failed.id)
     assert (document["state"], document["args"], document["kwargs"]) == ("pending", [7], {"b": 2})
@@ -145,20 +146,20 @@ def test_retry_is_a_new_manual_run_with_the_same_arguments(call, failed):
     assert runs.get(failed.id).state == State.FAILURE
 
 
-def test_a_retry_waits_in_line_like_any_manual_run(call, failed):
+def test_a_retry_waits_in_line_like_any_manual_run(call: Any, failed: Any) -> None:
     jobs.run_job("nightly")
     again = runs.retry(failed.id)
     assert again.waiting
     assert "waits in line until a live run of its job ends" in call("runs", "show", str(again.id))
 
 
-def test_a_live_run_cannot_be_retried(refused, nightly):
+def test_a_live_run_cannot_be_retried(refused: Any, nightly: Any) -> None:
     run = jobs.run_job("nightly")
     assert refused("runs", "retry", str(run.id)).endswith("can't be retried: it has not ended (pending).")
     assert TaskRun.objects.count() == 1
 
 
-def test_a_run_whose_job_is_gone_cannot_be_retried(failed):
+def test_a_run_whose_job_is_gone_cannot_be_retried(failed: Any) -> None:
     jobs.remove_job("nightly")
     with pytest.raises(NotAllowed, match="its job 'nightly' is gone"):
         runs.retry(failed.id)
@@ -169,7 +170,7 @@ def test_a_run_whose_job_is_gone_cannot_be_retried(failed):
         runs.retry("nonsense")
 
 
-def test_waiting_ends_when_the_run_does(nightly):
+def test_waiting_ends_when_the_run_does(nightly: Any) -> None:
     run = jobs.run_job("nightly")
     pauses = []
 
@@ -183,7 +184,7 @@ def test_waiting_ends_when_the_run_does(nightly):
     assert max(pauses) == 0.5
 
 
-def test_the_log_of_a_run_is_printed_when_asked_for(call, nightly):
+def test_the_log_of_a_run_is_printed_when_asked_for(call: Any, nightly: Any) -> None:
     pieces = (runs.Piece(1, "2026-01-01T00:00:00.000Z INFO     a: one\n"), runs.Piece(2, "… ERROR    a: \x1btwo\n"))
     run = work_on(jobs.run_job("nightly"), runs.Outcome(State.SUCCESS, log=pieces))
     assert call("runs", "show", str(run.id), "--log") == (
@@ -195,7 +196,7 @@ def test_the_log_of_a_run_is_printed_when_asked_for(call, nightly):
     assert list(call("runs", "show", str(run.id), "--json").document) == RUN_KEYS
 
 
-def test_a_run_without_a_log_says_so_beside_the_output(call, failed):
+def test_a_run_without_a_log_says_so_beside_the_output(call: Any, failed: Any) -> None:
     said = call("runs", "show", str(failed.id), "--log")
     assert said == ""
     assert said.stderr == "Its task has logged and printed nothing that is still kept.\n"

@@ -19,7 +19,7 @@ from scheduler.worker import TrackedTask
 
 
 def parameters(function: object) -> list[str]:
-    return list(inspect.signature(function).parameters)  # type: ignore[arg-type]
+    return list(inspect.signature(function).parameters)
 
 
 @pytest.mark.parametrize("kind", [blocking.BlockingScheduler, background.BackgroundScheduler])

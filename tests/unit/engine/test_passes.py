@@ -90,7 +90,7 @@ def test_a_job_that_comes_due_during_a_pass_is_not_taken_for_a_held_one(
 def test_the_line_is_looked_at_now_and_then_while_passes_follow_each_other(
     scheduler: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks = []
+    looks: list[Any] = []
     monkeypatch.setattr(schedulers, "release_waiting", looks.append)
     scheduler._one_pass()
     assert 0 < scheduler._one_pass() <= LINE_SECONDS and len(looks) == 1

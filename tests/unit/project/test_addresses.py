@@ -40,8 +40,8 @@ def test_postgresql_is_read_with_its_options(scheme: str, tmp_path: Path) -> Non
     assert config["ENGINE"] == "django.db.backends.postgresql"
     assert (config["USER"], config["PASSWORD"], config["HOST"]) == ("user", "p#w@", "db.example.com")
     assert (config["PORT"], config["NAME"]) == (6432, "jobs")
-    assert config["OPTIONS"]["sslmode"] == "require"  # type: ignore[index]
-    assert config["OPTIONS"]["connect_timeout"] == 10  # type: ignore[index]
+    assert config["OPTIONS"]["sslmode"] == "require"
+    assert config["OPTIONS"]["connect_timeout"] == 10
     assert config["CONN_HEALTH_CHECKS"] is True
 
 

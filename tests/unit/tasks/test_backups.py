@@ -24,20 +24,20 @@ Progress = list[tuple[float, float | None, str]]
 
 
 @pytest.fixture(autouse=True)
-def directory(tmp_path: Path, settings) -> Path:
+def directory(tmp_path: Path, settings: Any) -> Path:
     settings.SCHEDULER = {"BACKUP_DIR": str(tmp_path / "backups")}
     return tmp_path / "backups"
 
 
 @pytest.fixture
-def seen(monkeypatch) -> Progress:
+def seen(monkeypatch: pytest.MonkeyPatch) -> Progress:
     told: Progress = []
     monkeypatch.setattr(backups, "progress", lambda *arguments: told.append(arguments))
     return told
 
 
 @pytest.fixture
-def database(django_db_blocker) -> Iterator[Callable[..., str]]:
+def database(django_db_blocker: Any) -> Iterator[Callable[..., str]]:
     """Make Django know one more database, and tell its alias."""
 
     def know(**description: Any) -> str:
@@ -54,7 +54,7 @@ def database(django_db_blocker) -> Iterator[Callable[..., str]]:
 
 
 @pytest.fixture
-def sqlite(tmp_path: Path, database) -> Iterator[sqlite3.Connection]:
+def sqlite(tmp_path: Path, database: Any) -> Iterator[sqlite3.Connection]:
     """A database in WAL mode, some 2,500 pages long, in use."""
     path = tmp_path / "shop.db"
     database(ENGINE="django.db.backends.sqlite3", NAME=str(path))
@@ -71,7 +71,7 @@ def contents(path: str) -> list[str]:
         return list(connection.iterdump())
 
 
-def test_an_sqlite_backup_holds_what_the_database_held(sqlite, directory: Path, seen: Progress) -> None:
+def test_an_sqlite_backup_holds_what_the_database_held(sqlite: Any, directory: Path, seen: Progress) -> None:
     before = list(sqlite.iterdump())
     sqlite.execute("INSERT INTO article (name) VALUES ('not committed')")
 
@@ -91,7 +91,9 @@ def test_an_sqlite_backup_holds_what_the_database_held(sqlite, directory: Path, 
     assert seen[-1][0] == seen[-1][1]
 
 
-def test_writers_go_on_and_do_not_make_the_copy_start_over(sqlite, seen: Progress, monkeypatch) -> None:
+def test_writers_go_on_and_do_not_make_the_copy_start_over(
+    sqlite: Any, seen: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = list(sqlite.iterdump())
 
     def write(current: float, total: float | None, text: str) -> None:
@@ -105,7 +107,9 @@ def test_writers_go_on_and_do_not_make_the_copy_start_over(sqlite, seen: Progres
     assert sqlite.execute("SELECT count(*) FROM article WHERE name = 'meanwhile'").fetchone()[0] == len(seen)
 
 
-def test_a_backup_that_is_cancelled_leaves_no_file(sqlite, directory: Path, monkeypatch) -> None:
+def test_a_backup_that_is_cancelled_leaves_no_file(
+    sqlite: Any, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Cancelled(Exception):
         pass
 
@@ -118,7 +122,7 @@ def test_a_backup_that_is_cancelled_leaves_no_file(sqlite, directory: Path, monk
     assert os.listdir(directory) == []
 
 
-def test_a_damaged_database_fails_and_leaves_the_older_backups(sqlite, directory: Path, tmp_path: Path) -> None:
+def test_a_damaged_database_fails_and_leaves_the_older_backups(sqlite: Any, directory: Path, tmp_path: Path) -> None:
     kept = [Path(backup_database.run(keep=2, database="shop")["path"]).name for _ in range(2)]
     sqlite.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     with open(tmp_path / "shop.db", "r+b") as file:
@@ -129,7 +133,7 @@ def test_a_damaged_database_fails_and_leaves_the_older_backups(sqlite, directory
     assert sorted(os.listdir(directory)) == kept
 
 
-def test_only_the_newest_backups_are_kept(sqlite, directory: Path) -> None:
+def test_only_the_newest_backups_are_kept(sqlite: Any, directory: Path) -> None:
     made = [backup_database.run(keep=2, database="shop") for _ in range(4)]
     names = [Path(one["path"]).name for one in made]
     assert sorted(os.listdir(directory)) == names[2:]
@@ -137,7 +141,7 @@ def test_only_the_newest_backups_are_kept(sqlite, directory: Path) -> None:
 
 
 def test_databases_of_the_same_name_in_two_places_do_not_push_out_each_other_s_backups(
-    sqlite, database, directory: Path, tmp_path: Path
+    sqlite: Any, database: Any, directory: Path, tmp_path: Path
 ) -> None:
     backup_database.run(keep=1, database="shop")
     (tmp_path / "other").mkdir()
@@ -148,7 +152,7 @@ def test_databases_of_the_same_name_in_two_places_do_not_push_out_each_other_s_b
 
 
 @pytest.mark.parametrize("keep", [0, -1, True, "7"])
-def test_a_wrong_number_to_keep_is_refused_before_anything_is_done(sqlite, directory: Path, keep: object) -> None:
+def test_a_wrong_number_to_keep_is_refused_before_anything_is_done(sqlite: Any, directory: Path, keep: object) -> None:
     with pytest.raises(InvalidInput, match=r"^keep: "):
         backup_database.run(keep=keep, database="shop")
     assert not directory.exists()
@@ -159,7 +163,7 @@ def test_an_unknown_database_is_refused_with_the_known_ones() -> None:
         backup_database.run(database="nowhere")
 
 
-def test_a_database_of_another_kind_is_refused(database) -> None:
+def test_a_database_of_another_kind_is_refused(database: Any) -> None:
     with pytest.raises(InvalidInput, match="is of the kind unknown"):
         backup_database.run(database=database(ENGINE="django.db.backends.dummy", NAME="x"))
 
@@ -197,7 +201,7 @@ def server(programs: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def postgresql(server: str, programs: Path, database, monkeypatch) -> Iterator[Any]:
+def postgresql(server: str, programs: Path, database: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A table with rows in a database whose name needs care, and pg_dump in PATH."""
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     alias = database(
@@ -225,7 +229,7 @@ def recording_pg_dump(folder: Path, programs: Path, before: str = "") -> Path:
 
 @pytest.mark.integration
 def test_a_postgresql_backup_can_be_restored(
-    postgresql, programs: Path, directory: Path, tmp_path: Path, monkeypatch
+    postgresql: Any, programs: Path, directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = recording_pg_dump(tmp_path / "bin", programs)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
@@ -250,7 +254,7 @@ def test_a_postgresql_backup_can_be_restored(
 
 
 @pytest.mark.integration
-def test_a_wrong_password_fails_at_once_and_is_not_repeated(postgresql, directory: Path) -> None:
+def test_a_wrong_password_fails_at_once_and_is_not_repeated(postgresql: Any, directory: Path) -> None:
     postgresql.pg_version  # noqa: B018 - connected while the password is right
     postgresql.settings_dict["PASSWORD"] = "wrong guess"
     with pytest.raises(BackupFailed, match=r"exit code 1: .*password authentication failed") as caught:
@@ -261,7 +265,7 @@ def test_a_wrong_password_fails_at_once_and_is_not_repeated(postgresql, director
 
 @pytest.mark.integration
 def test_a_postgresql_backup_tells_its_progress_and_stops_when_cancelled(
-    postgresql, programs: Path, directory: Path, tmp_path: Path, monkeypatch
+    postgresql: Any, programs: Path, directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recording_pg_dump(
         tmp_path / "bin", programs, before=f"echo $$ > {tmp_path}/p && mv {tmp_path}/p {tmp_path}/pid; exec sleep 60"
@@ -283,14 +287,16 @@ def test_a_postgresql_backup_tells_its_progress_and_stops_when_cancelled(
 
 
 @pytest.mark.integration
-def test_a_missing_pg_dump_is_named(postgresql, tmp_path: Path, monkeypatch) -> None:
+def test_a_missing_pg_dump_is_named(postgresql: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BackupFailed, match=r"no pg_dump in PATH.*version 18 or newer"):
         backup_database.run(database="shop")
 
 
 @pytest.mark.integration
-def test_a_pg_dump_older_than_the_server_is_named(postgresql, tmp_path: Path, monkeypatch, directory: Path) -> None:
+def test_a_pg_dump_older_than_the_server_is_named(
+    postgresql: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, directory: Path
+) -> None:
     (tmp_path / "pg_dump").write_text("#!/bin/sh\necho 'pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)'\n")
     (tmp_path / "pg_dump").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")

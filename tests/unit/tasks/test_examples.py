@@ -30,7 +30,7 @@ TASKS = {
 
 
 @pytest.fixture
-def declared(monkeypatch) -> dict[str, tuple[tuple, dict[str, Any], Any]]:
+def declared(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[tuple, dict[str, Any], Any]]:
     """What the package declares: id -> (trigger arguments, options, task)."""
     found: dict[str, tuple[tuple, dict[str, Any], Any]] = {}
 
@@ -61,7 +61,7 @@ def test_each_task_has_its_name_a_docstring_and_types_a_form_can_be_made_of(name
         assert hints[parameter.name] in plain, f"{name} {parameter.name}"
 
 
-def test_the_examples_show_life_and_the_upkeep_is_done(declared) -> None:
+def test_the_examples_show_life_and_the_upkeep_is_done(declared: Any) -> None:
     assert set(declared) == {
         "print-time",
         "sleep-with-progress",
@@ -77,7 +77,7 @@ def test_the_examples_show_life_and_the_upkeep_is_done(declared) -> None:
         assert options["tags"] in (["example"], ["upkeep"])
 
 
-def test_the_commands_that_the_upkeep_runs_are_allowed_by_default(declared) -> None:
+def test_the_commands_that_the_upkeep_runs_are_allowed_by_default(declared: Any) -> None:
     from scheduler import conf
 
     names = [options["kwargs"]["name"] for _, options, task in declared.values() if task.name == "tasks.run_command"]
@@ -85,7 +85,7 @@ def test_the_commands_that_the_upkeep_runs_are_allowed_by_default(declared) -> N
     assert set(names) <= set(conf.SETTINGS["COMMANDS"].default)
 
 
-def test_the_upkeep_fires_at_night(declared) -> None:
+def test_the_upkeep_fires_at_night(declared: Any) -> None:
     triggers = pytest.importorskip("scheduler.triggers")
     monday = datetime.datetime(2026, 11, 23, 12, 0, tzinfo=datetime.UTC)
     fires = {}
@@ -101,14 +101,14 @@ def test_the_upkeep_fires_at_night(declared) -> None:
     }
 
 
-def test_the_time_is_printed_in_the_project_s_zone(capsys, settings) -> None:
+def test_the_time_is_printed_in_the_project_s_zone(capsys: pytest.CaptureFixture[str], settings: Any) -> None:
     settings.TIME_ZONE = "Asia/Shanghai"
     told = print_time.run()
     assert capsys.readouterr().out == f"It is {told}\n"
     assert told.endswith("+08:00")
 
 
-def test_sleeping_tells_each_step(monkeypatch) -> None:
+def test_sleeping_tells_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple] = []
     monkeypatch.setattr(examples, "progress", lambda *told: seen.append(told))
     assert sleep_with_progress.run(seconds=0.03, steps=3) == "slept 0.03 s in 3 steps"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,7 +84,7 @@ def test_a_number_of_files_that_is_none_is_refused(keep: object) -> None:
         check_keep(keep)
 
 
-def test_a_relative_directory_lies_in_the_project_s_folder(tmp_path: Path, settings) -> None:
+def test_a_relative_directory_lies_in_the_project_s_folder(tmp_path: Path, settings: Any) -> None:
     settings.BASE_DIR = tmp_path
     settings.SCHEDULER = {"BACKUP_DIR": "var/deep/backups"}
     series = Series.of_setting("BACKUP_DIR", "shop", "dump")
@@ -91,7 +92,7 @@ def test_a_relative_directory_lies_in_the_project_s_folder(tmp_path: Path, setti
     assert series.directory.is_dir()
 
 
-def test_a_directory_that_can_not_be_made_is_named_with_its_setting(tmp_path: Path, settings) -> None:
+def test_a_directory_that_can_not_be_made_is_named_with_its_setting(tmp_path: Path, settings: Any) -> None:
     (tmp_path / "file").write_text("in the way")
     settings.SCHEDULER = {"BACKUP_DIR": str(tmp_path / "file" / "backups")}
     with pytest.raises(InvalidSetting, match=r"SCHEDULER\['BACKUP_DIR'\].*Not a directory"):

@@ -4,6 +4,7 @@ import csv
 import datetime
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def directory(tmp_path: Path, settings) -> Path:
+def directory(tmp_path: Path, settings: Any) -> Path:
     settings.SCHEDULER = {"REPORT_DIR": str(tmp_path / "reports")}
     return tmp_path / "reports"
 
@@ -90,7 +91,7 @@ def test_an_ordinary_cell_stays_as_it_is() -> None:
     assert safe_cell("") == ""
 
 
-def test_rows_are_streamed_with_progress(monkeypatch) -> None:
+def test_rows_are_streamed_with_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple] = []
     monkeypatch.setattr(reports, "progress", lambda *told: seen.append(told))
     TaskRun.objects.bulk_create([run_of("many", 1, state=State.SUCCESS) for _ in range(1_200)])
@@ -98,7 +99,7 @@ def test_rows_are_streamed_with_progress(monkeypatch) -> None:
     assert [told[:2] for told in seen] == [(500, 1_200), (1_000, 1_200), (1_200, 1_200)]
 
 
-def test_a_report_that_is_cancelled_leaves_no_file(monkeypatch, directory: Path) -> None:
+def test_a_report_that_is_cancelled_leaves_no_file(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
     def cancel(*told: object) -> None:
         raise RuntimeError("cancelled")
 

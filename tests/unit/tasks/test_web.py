@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -104,7 +105,7 @@ def site() -> Iterator[Server]:
 
 
 @pytest.fixture
-def allow(settings) -> Callable[..., None]:
+def allow(settings: Any) -> Callable[..., None]:
     """Allow what a project may allow; without it, the strict defaults are in force."""
 
     def change(*, private: bool = True, redirects: bool = False) -> None:
@@ -114,7 +115,7 @@ def allow(settings) -> Callable[..., None]:
 
 
 @pytest.fixture
-def names(monkeypatch) -> dict[str, list[list[str]]]:
+def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[list[str]]]:
     """Names to resolve: each look-up of a name takes its next list of addresses; the last one stays."""
     known: dict[str, list[list[str]]] = {}
     real = socket.getaddrinfo
@@ -138,7 +139,7 @@ def url_of(server: Server, path: str = "/", host: str = "127.0.0.1") -> str:
     return f"http://{host}:{server.server_port}{path}"
 
 
-def test_an_expected_status_is_a_success(site: Server, allow) -> None:
+def test_an_expected_status_is_a_success(site: Server, allow: Any) -> None:
     allow()
     told = check_http.run(url_of(site, "/200?a=b"))
     assert 0 < told.pop("latency_ms") < 5_000
@@ -153,7 +154,7 @@ def test_an_expected_status_is_a_success(site: Server, allow) -> None:
     assert site.RequestHandlerClass.asked == [("GET", "/200?a=b", f"127.0.0.1:{site.server_port}")]
 
 
-def test_another_status_can_be_expected_and_head_reads_no_body(site: Server, allow) -> None:
+def test_another_status_can_be_expected_and_head_reads_no_body(site: Server, allow: Any) -> None:
     allow()
     told = check_http.run(url_of(site, "/404"), expected_status=404, method="HEAD")
     assert (told["status"], told["body_bytes"]) == (404, 0)
@@ -161,7 +162,7 @@ def test_another_status_can_be_expected_and_head_reads_no_body(site: Server, all
 
 
 @pytest.mark.parametrize("status", [204, 404, 500, 503])
-def test_any_other_status_fails_and_is_named(site: Server, allow, status: int) -> None:
+def test_any_other_status_fails_and_is_named(site: Server, allow: Any, status: int) -> None:
     allow()
     with pytest.raises(CheckFailed, match=f"answered {status} instead of 200"):
         check_http.run(url_of(site, f"/{status}"))
@@ -174,13 +175,15 @@ def test_private_addresses_are_refused_unless_the_settings_allow_them(site: Serv
     assert site.RequestHandlerClass.asked == []
 
 
-def test_one_private_address_among_public_ones_is_enough_to_refuse(site: Server, names) -> None:
+def test_one_private_address_among_public_ones_is_enough_to_refuse(site: Server, names: Any) -> None:
     names["mixed.example"] = [["8.8.8.8", "127.0.0.1"]]
     with pytest.raises(InvalidInput, match=r"leads to 127\.0\.0\.1"):
         check_http.run(url_of(site, host="mixed.example"))
 
 
-def test_a_name_that_changes_its_address_after_the_check_gets_nowhere(site: Server, names, monkeypatch) -> None:
+def test_a_name_that_changes_its_address_after_the_check_gets_nowhere(
+    site: Server, names: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     names["rebind.example"] = [["8.8.8.8"], ["127.0.0.1"]]
     connected_to: list[str] = []
 
@@ -197,7 +200,7 @@ def test_a_name_that_changes_its_address_after_the_check_gets_nowhere(site: Serv
     assert site.RequestHandlerClass.asked == []
 
 
-def test_the_connection_goes_to_the_address_that_was_checked(site: Server, names, allow) -> None:
+def test_the_connection_goes_to_the_address_that_was_checked(site: Server, names: Any, allow: Any) -> None:
     allow()
     names["pinned.example"] = [["127.0.0.1"], ["127.0.0.2"]]
     with serving("127.0.0.2", site.server_port) as other:
@@ -207,13 +210,13 @@ def test_the_connection_goes_to_the_address_that_was_checked(site: Server, names
     assert site.RequestHandlerClass.asked == [("GET", "/", f"pinned.example:{site.server_port}")]
 
 
-def test_the_next_address_is_tried_when_one_refuses(site: Server, names, allow) -> None:
+def test_the_next_address_is_tried_when_one_refuses(site: Server, names: Any, allow: Any) -> None:
     allow()
     names["two.example"] = [["127.0.0.9", "127.0.0.1"]]
     assert check_http.run(url_of(site, host="two.example"))["ip"] == "127.0.0.1"
 
 
-def test_ipv6_is_asked_and_refused_alike(allow) -> None:
+def test_ipv6_is_asked_and_refused_alike(allow: Any) -> None:
     try:
         context = serving("::1")
         server = context.__enter__()
@@ -230,7 +233,7 @@ def test_ipv6_is_asked_and_refused_alike(allow) -> None:
         context.__exit__(None, None, None)
 
 
-def test_a_redirect_is_not_followed_unless_the_settings_allow_it(site: Server, allow) -> None:
+def test_a_redirect_is_not_followed_unless_the_settings_allow_it(site: Server, allow: Any) -> None:
     allow()
     with pytest.raises(CheckFailed, match=r"answered 302, a redirect to '/?200'.*HTTP_REDIRECTS"):
         check_http.run(url_of(site, "/to/200"))
@@ -238,20 +241,20 @@ def test_a_redirect_is_not_followed_unless_the_settings_allow_it(site: Server, a
     assert [path for _, path, _ in site.RequestHandlerClass.asked] == ["/to/200", "/to/200"]
 
 
-def test_a_redirect_is_followed_when_they_do(site: Server, allow) -> None:
+def test_a_redirect_is_followed_when_they_do(site: Server, allow: Any) -> None:
     allow(redirects=True)
     told = check_http.run(url_of(site, "/to//503"), expected_status=503)
     assert (told["url"], told["redirects"]) == (url_of(site, "/503"), 1)
 
 
-def test_redirects_end(site: Server, allow) -> None:
+def test_redirects_end(site: Server, allow: Any) -> None:
     allow(redirects=True)
     with pytest.raises(CheckFailed, match="after 5 redirects"):
         check_http.run(url_of(site, "/hops"))
     assert len(site.RequestHandlerClass.asked) == 6
 
 
-def test_each_hop_is_checked_again(site: Server, names, allow, monkeypatch) -> None:
+def test_each_hop_is_checked_again(site: Server, names: Any, allow: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     allow(private=False, redirects=True)
     names["public.example"] = [["8.8.8.8"]]
     site_address = site.server_address
@@ -273,7 +276,7 @@ def test_each_hop_is_checked_again(site: Server, names, allow, monkeypatch) -> N
 
 
 @pytest.mark.parametrize("path", ["/slow", "/drip"])
-def test_a_slow_server_costs_no_more_than_the_time_limit(site: Server, allow, path: str) -> None:
+def test_a_slow_server_costs_no_more_than_the_time_limit(site: Server, allow: Any, path: str) -> None:
     allow()
     started = time.monotonic()
     with pytest.raises(CheckFailed, match=r"no complete answer within 0\.4 s"):
@@ -281,19 +284,19 @@ def test_a_slow_server_costs_no_more_than_the_time_limit(site: Server, allow, pa
     assert time.monotonic() - started < 3
 
 
-def test_a_body_without_end_is_read_to_the_limit_only(site: Server, allow) -> None:
+def test_a_body_without_end_is_read_to_the_limit_only(site: Server, allow: Any) -> None:
     allow()
     told = check_http.run(url_of(site, "/endless"))
     assert (told["body_bytes"], told["truncated"]) == (1_048_576, True)
 
 
-def test_an_answer_that_is_not_http_fails(site: Server, allow) -> None:
+def test_an_answer_that_is_not_http_fails(site: Server, allow: Any) -> None:
     allow()
     with pytest.raises(CheckFailed, match=r"gave no answer.*SSH-2"):
         check_http.run(url_of(site, "/nonsense"))
 
 
-def test_a_closed_port_and_an_unknown_name_fail_with_words(allow, names) -> None:
+def test_a_closed_port_and_an_unknown_name_fail_with_words(allow: Any, names: Any) -> None:
     allow()
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -303,7 +306,7 @@ def test_a_closed_port_and_an_unknown_name_fail_with_words(allow, names) -> None
         check_http.run("http://nowhere.invalid/")
 
 
-def test_proxies_of_the_environment_are_not_used(site: Server, allow, monkeypatch) -> None:
+def test_proxies_of_the_environment_are_not_used(site: Server, allow: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     allow()
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1/")
     assert check_http.run(url_of(site))["status"] == 200
@@ -311,7 +314,7 @@ def test_proxies_of_the_environment_are_not_used(site: Server, allow, monkeypatc
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
 def test_https_verifies_the_certificate_of_the_name_not_of_the_address(
-    tmp_path: Path, names, allow, monkeypatch
+    tmp_path: Path, names: Any, allow: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     allow()
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"

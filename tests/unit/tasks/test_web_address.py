@@ -122,7 +122,7 @@ def test_a_password_is_refused_and_not_repeated() -> None:
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_name_server_that_does_not_answer_costs_no_more_than_the_time_limit(monkeypatch) -> None:
+def test_a_name_server_that_does_not_answer_costs_no_more_than_the_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     answered = threading.Event()
 
     def never(*_arguments: object, **_options: object) -> list:

@@ -127,6 +127,6 @@ def test_a_busy_combination_is_the_sum_of_its_parts() -> None:
 
 def test_what_can_only_be_counted_one_by_one_ends_and_says_so() -> None:
     data = {"type": "and", "triggers": [{"type": "cron", "minute": "*"}, {"type": "cron", "month": "*"}]}
-    data["triggers"][1] = {"type": "cron", "minute": "*/2"}  # type: ignore[index]
+    data["triggers"][1] = {"type": "cron", "minute": "*/2"}
     counts, whole = hourly(trigger_from_data(data, timezone="UTC"), utc(2026, 7, 1), 168, after=utc(2026, 6, 30))
     assert (sum(counts), whole) == (counting.MOST, False)

@@ -40,6 +40,6 @@ def test_firings_are_shown_in_the_triggers_zone() -> None:
 
 def test_a_trigger_that_fails_is_a_planning_error() -> None:
     trigger = CronTrigger(hour=9, timezone="UTC")
-    trigger.timezone = None
+    trigger.timezone = None  # type: ignore[assignment]
     with pytest.raises(PlanningError, match="the trigger failed"):
         next_fire_time(trigger, NOW)

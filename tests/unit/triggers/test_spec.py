@@ -254,7 +254,7 @@ def test_members_of_a_combination_inherit_its_zone() -> None:
     assert str(timezone_of(trigger)) == "Asia/Tokyo"
 
 
-class PytzLike(type(UTC).__mro__[1]):  # type: ignore[misc]
+class PytzLike(type(UTC).__mro__[1]):
     """A zone as pytz makes them: with its name in `zone`."""
 
     zone = "Europe/Berlin"

@@ -47,7 +47,7 @@ THIS = ThisProcess("worker", "w@h")
 
 
 def beating(pool: type[base.BasePool]) -> heartbeat._Heartbeat:
-    return heartbeat._Heartbeat(THIS, SimpleNamespace(pool=pool.__new__(pool), hub=None))
+    return heartbeat._Heartbeat(THIS, SimpleNamespace(pool=object.__new__(pool), hub=None))
 
 
 @pytest.mark.parametrize("pool", [solo.TaskPool, thread.TaskPool])
