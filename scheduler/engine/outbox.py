@@ -8,11 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from kombu.exceptions import OperationalError
 
-from .. import conf, reach
+from .. import clock, conf, reach, runs
 from ..db import OUTAGE, drop_connection
 from ..models import TaskRun
 from ..publishing import Publisher, broker_address, publish
@@ -26,12 +28,34 @@ PATIENCE = 0.5
 """Seconds that a pass waits for room in line."""
 
 
-class Outbox:
-    """Publishes batches of committed runs, and backs off while the broker is away. The rows are the real queue."""
+@dataclass(frozen=True)
+class _Batch:
+    """Runs that were written or taken just now, so that nobody else sends them until their lease ends."""
 
-    def __init__(self) -> None:
-        self._batches: queue.Queue[list[TaskRun] | Callable[[], object] | None] = queue.Queue(MOST_WAITING)
-        self._asking = False
+    runs: list[TaskRun]
+    ends_at: float
+    """When the lease ends (monotonic)."""
+
+    @property
+    def is_due_again(self) -> bool:
+        return time.monotonic() >= self.ends_at
+
+
+class Outbox:
+    """Publishes batches of committed runs, and backs off while the broker is away. The rows are the real queue.
+
+    A batch that has stood in line until the end of its lease is dropped: its runs are due again, and whoever takes them
+    next sends them. Were it sent as well, a slow broker would get every message many times over, and grow slower still.
+    """
+
+    def __init__(self, sent: Callable[[], object] = lambda: None) -> None:
+        """Make an outbox; it works from `start` to `stop`.
+
+        :param sent: called after runs that were left in the database have been taken
+        """
+        self._batches: queue.Queue[_Batch | Callable[[], object] | None] = queue.Queue(MOST_WAITING)
+        self._sent = sent
+        self._asking = self._is_to_take = False
         self._publisher = Publisher(conf.get("BROKER_TIMEOUT"))
         self._not_before = 0.0
         self._pause = 0.2
@@ -42,23 +66,35 @@ class Outbox:
         self._thread.start()
 
     @property
-    def ready(self) -> bool:
-        """Whether it makes sense to take more runs from the database."""
-        return time.monotonic() >= self._not_before and not self._batches.full()
-
-    @property
     def away_since(self) -> float | None:
         """When the broker went out of reach (monotonic), or None."""
         return self._away_since
 
     def put(self, batch: Sequence[TaskRun]) -> None:
-        """Publish a batch soon. While the broker is away or far behind, leave it to the database."""
+        """Publish a batch, whose lease has just begun, soon.
+
+        While the broker is away or far behind, it is left to the database.
+        """
         if not batch or time.monotonic() < self._not_before:
             return
+        ends_at = time.monotonic() + conf.get("REPUBLISH_AFTER")
         try:
-            self._batches.put(list(batch), timeout=PATIENCE)
+            self._batches.put(_Batch(list(batch), ends_at), timeout=PATIENCE)
         except queue.Full:
             logger.info("The broker is slow; %d runs stay pending for a while", len(batch))
+
+    def take_left(self) -> None:
+        """Publish runs that were left in the database, whose retry is due, or whose turn in line has come.
+
+        They are taken when this thread gets to it, so that their lease has just begun.
+        """
+        if self._is_to_take or time.monotonic() < self._not_before:
+            return
+        self._is_to_take = True
+        try:
+            self._batches.put_nowait(self._take_left)
+        except queue.Full:
+            self._is_to_take = False
 
     def ask(self, work: Callable[[], object]) -> None:
         """Do `work`, which asks the broker, on this thread, for a broker that is silent must hold up no pass.
@@ -69,7 +105,7 @@ class Outbox:
             return
         self._asking = True
         try:
-            self._batches.put_nowait(work)
+            self._batches.put_nowait(partial(self._ask, work))
         except queue.Full:
             self._asking = False
 
@@ -83,32 +119,57 @@ class Outbox:
         self._thread.join(deadline - time.monotonic())
 
     def _loop(self) -> None:
-        self._do(self._warm_up)
-        while (batch := self._batches.get()) is not None:
-            if callable(batch):
-                self._do(batch)
-                continue
-            if time.monotonic() < self._not_before:
-                continue
-            try:
-                publish(self._publisher, batch)
-                self._came_back()
-            except OUTAGE as error:  # the pass tells of the outage; after REPUBLISH_AFTER the runs go out again
-                logger.debug("Published, but not noted as queued: %s", str(error).strip())
-                drop_connection()
-            except OperationalError as error:
-                self._went_away(error)
-            except Exception as error:
-                logger.exception("Publishing failed")
-                self._went_away(error)
+        self._warm_up()
+        while (next_in_line := self._batches.get()) is not None:
+            if callable(next_in_line):
+                next_in_line()
+            elif not next_in_line.is_due_again and time.monotonic() >= self._not_before:
+                self._publish(next_in_line.runs)
         self._publisher.close()
         drop_connection()
+
+    def _publish(self, batch: list[TaskRun]) -> None:
+        try:
+            publish(self._publisher, batch)
+            self._came_back()
+        except OUTAGE as error:  # the pass tells of the outage; after REPUBLISH_AFTER the runs go out again
+            logger.debug("Published, but not noted as queued: %s", str(error).strip())
+            drop_connection()
+        except OperationalError as error:
+            self._went_away(error)
+        except Exception as error:
+            logger.exception("Publishing failed")
+            self._went_away(error)
+
+    def _take_left(self) -> None:
+        self._is_to_take = False
+        if time.monotonic() < self._not_before:
+            return
+        limit = conf.get("BATCH_SIZE")
+        left = self._taken(limit)
+        if not left:
+            return
+        self._publish(left)
+        if len(left) == limit:
+            self.take_left()  # after what has come into line meanwhile: a deep backlog holds up no new firing
+        self._sent()
+
+    def _taken(self, limit: int) -> list[TaskRun]:
+        try:
+            with reach.limited(connections[DEFAULT_DB_ALIAS]):
+                return runs.take_unpublished(clock.now(), limit)
+        except OUTAGE as error:  # the pass tells of the outage
+            logger.debug("Nothing was taken: %s", str(error).strip())
+        except Exception:
+            logger.exception("Runs that were left can't be taken")
+        drop_connection()
+        return []
 
     def _warm_up(self) -> None:
         with suppress(Exception):  # the first batch tells of it
             self._publisher.warm_up()
 
-    def _do(self, work: Callable[[], object]) -> None:
+    def _ask(self, work: Callable[[], object]) -> None:
         try:
             with reach.limited(connections[DEFAULT_DB_ALIAS]):
                 work()

@@ -90,7 +90,7 @@ class TickworkScheduler(JobCalls):
         self._known = KnownTasks()
         self._failures = 0
         self._line_at = -inf
-        self._outbox = Outbox()
+        self._outbox = Outbox(self.wakeup)
         self._outbox.start()
         self._service = service.Service()
         self._upkeep = Upkeep(self._outbox.put)
@@ -150,10 +150,8 @@ class TickworkScheduler(JobCalls):
         line = self._look_at_line()
         due, left = service.look_ahead(planned_at)
         if left <= 0:
-            service.publish_left(self._outbox, limit)
-            due, left = service.look_ahead(planned_at)
-            if left <= 0:  # the broker is away, or others hold these runs: the next poll sees
-                left = inf
+            self._outbox.take_left()
+            left = inf  # it wakes this loop; where the broker is away, or others hold these runs, the next poll sees
         self._service.passed(self._outbox)
         if due <= 0 and idle:  # it was due then: another scheduler holds it, or somebody who has locked it
             return HELD_SECONDS

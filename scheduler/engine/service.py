@@ -121,15 +121,6 @@ def _run_at_start(now: datetime) -> None:
         logger.info("Service start: %d jobs run at once", len(started))
 
 
-def publish_left(outbox: Outbox, limit: int) -> None:
-    """Publish runs that were left behind, whose retry is due, or whose turn in line has come."""
-    while outbox.ready:
-        left = runs.take_unpublished(clock.now(), limit)
-        outbox.put(left)
-        if len(left) < limit:
-            break
-
-
 def look_ahead(now: datetime) -> tuple[float, float]:
     """Return the seconds until a job is due, and until a run is to be published; what is late gives 0 or less."""
     unpublished = f"FROM {RUNS} WHERE state IN ({marks(UNPUBLISHED)}) AND waiting = %s"
