@@ -61,3 +61,13 @@ def measured(
 
 def since(due: datetime) -> float:
     return (clock.now() - due).total_seconds()
+
+
+def given_up(found: dict[str, dict[str, list[float]]]) -> list[str]:
+    """Return a note for each system that was given up, from its measures of all rounds."""
+    return [
+        f"{name} was given up in {len(shares)} of {len(measures['seconds'])} rounds, after"
+        f" {max(measures['seconds']):.0f} s with {max(shares):.0f} % of the messages sent: it takes longer than told"
+        for name, measures in found.items()
+        if (shares := measures.get(GIVEN_UP, []))
+    ]

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from benchmarks import cpu, programs
-from benchmarks.arriving import GIVEN_UP, until_sent
+from benchmarks.arriving import given_up, until_sent
 from benchmarks.burst_peers import beat, procrastinate, redbeat, stock
 from benchmarks.measuring import Bars, Found, Judged, Measures, System, alternate, ratios
 from benchmarks.programs import empty, soon, store_jobs
@@ -58,16 +58,7 @@ def measure(where: Where, *, jobs: int, rounds: int, peers: bool = True) -> Foun
     judged.append(Judged("share of the limit's CPU", shared, unit="×"))
     rows = {name: measures["seconds"] for name, measures in found.items()}
     chart = Bars(f"{jobs:,} {TITLE}", "s", rows, logarithmic=True)
-    return Found("burst", TITLE, {"jobs": jobs, "rounds": rounds}, found, judged, chart, _given_up(found))
-
-
-def _given_up(found: dict[str, dict[str, list[float]]]) -> list[str]:
-    return [
-        f"{name} was given up in {len(shares)} of {len(measures['seconds'])} rounds, after"
-        f" {max(measures['seconds']):.0f} s with {max(shares):.0f} % of the messages sent: it takes longer than told"
-        for name, measures in found.items()
-        if (shares := measures.get(GIVEN_UP, []))
-    ]
+    return Found("burst", TITLE, {"jobs": jobs, "rounds": rounds}, found, judged, chart, given_up(found))
 
 
 def tickwork(

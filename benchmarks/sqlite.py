@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from benchmarks import tracking
+from benchmarks.arriving import given_up
 from benchmarks.burst import tickwork
 from benchmarks.burst_peers import beat, stock
 from benchmarks.measuring import Bars, Found, Judged, Measures, alternate, ratios
@@ -35,4 +36,5 @@ def measure(where: Where, *, jobs: int, tasks: int, rounds: int) -> Found:
     ]
     rows = {name: m["seconds"] for name, m in found.items() if "seconds" in m}
     chart = Bars(f"{jobs:,} jobs due in the same second, on SQLite", "s", rows, logarithmic=True)
-    return Found("sqlite", TITLE, {"jobs": jobs, "tasks": tasks, "rounds": rounds}, found, judged, chart)
+    size = {"jobs": jobs, "tasks": tasks, "rounds": rounds}
+    return Found("sqlite", TITLE, size, found, judged, chart, given_up(found))

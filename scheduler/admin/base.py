@@ -55,24 +55,17 @@ class ConsoleAdmin(ListAdmin[M]):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        found = self.get_object(request, unquote(object_id))
+        found = self._seen(request, object_id)
         if found is None:
             return self.gone(request, unquote(object_id))
         if request.method == "POST":
             return self._act(request, found)
-        request.current_app = self.admin_site.name
         allowed = self.get_actions(request)
         context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
+            **self._frame(request, harmless(found)),
             "original": found,
             "media": self.media,
-            "title": harmless(found),
-            "nav_page": self.nav_page,
             "allowed": [name for name in self.page_actions if name in allowed],
-            "list_url": self.list_url(),
             "history_url": self.url_of(found.pk, "history"),
             "live_template": self.live_template,
             "token": new_token(),
@@ -86,28 +79,38 @@ class ConsoleAdmin(ListAdmin[M]):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        found = self.get_object(request, unquote(object_id))
+        found = self._seen(request, object_id)
         if found is None:
             return self.gone(request, unquote(object_id))
         done = history.entries(self.model, object_id=str(found.pk))
         page = self.get_paginator(request, done, ENTRIES_ON_A_PAGE).get_page(request.GET.get("p"))
         name = harmless(found)
-        request.current_app = self.admin_site.name
         context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": _("History of %s") % name,
+            **self._frame(request, _("History of %s") % name),
             "object_name": name,
             "object_url": self.url_of(found.pk),
-            "nav_page": self.nav_page,
-            "list_url": self.list_url(),
             "page": page,
             "changes": history.as_rows(page, clock.now(), with_arguments=self.may(request, "view_arguments")),
             **(extra_context or {}),
         }
         return TemplateResponse(request, "admin/scheduler/object_history.html", context)
+
+    def _seen(self, request: HttpRequest, object_id: str) -> M | None:
+        """Return the object of a page, if there is one. :raises PermissionDenied: to whoever may not see it"""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return self.get_object(request, unquote(object_id))
+
+    def _frame(self, request: HttpRequest, title: str) -> dict[str, Any]:
+        """Return what frame.html needs around the page of an object."""
+        request.current_app = self.admin_site.name
+        return {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": title,
+            "nav_page": self.nav_page,
+            "list_url": self.list_url(),
+        }
 
     def gone(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Say that there is no object of this id, and go to the list."""

@@ -48,13 +48,13 @@ class Outbox:
     next sends them. Were it sent as well, a slow broker would get every message many times over, and grow slower still.
     """
 
-    def __init__(self, sent: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, wake: Callable[[], object] = lambda: None) -> None:
         """Make an outbox; it works from `start` to `stop`.
 
-        :param sent: called after runs that were left in the database have been taken
+        :param wake: called after runs that were left have been taken, for it may be time for the next ones soon
         """
         self._batches: queue.Queue[_Batch | Callable[[], object] | None] = queue.Queue(MOST_WAITING)
-        self._sent = sent
+        self._wake = wake
         self._asking = self._is_to_take = False
         self._publisher = Publisher(conf.get("BROKER_TIMEOUT"))
         self._not_before = 0.0
@@ -152,7 +152,7 @@ class Outbox:
         self._publish(left)
         if len(left) == limit:
             self.take_left()  # after what has come into line meanwhile: a deep backlog holds up no new firing
-        self._sent()
+        self._wake()
 
     def _taken(self, limit: int) -> list[TaskRun]:
         try:
