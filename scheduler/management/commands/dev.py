@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from scheduler.dev import running
+from scheduler.dev.obstacles import CannotRun
 
 
 class Command(BaseCommand):
@@ -27,7 +28,7 @@ class Command(BaseCommand):
             return
         try:
             code = running.run(options["port"])
-        except running.CannotRun as error:
+        except CannotRun as error:
             raise CommandError(str(error), returncode=2) from None
         if code:
             raise SystemExit(code)

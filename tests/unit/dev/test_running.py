@@ -14,7 +14,7 @@ import pytest
 import redis
 from django.contrib.auth import authenticate, get_user_model
 
-from scheduler.dev import broker, kept, login, running
+from scheduler.dev import broker, kept, login, obstacles, running
 
 
 def test_a_busy_port_is_one_line_with_another_port() -> None:
@@ -22,21 +22,21 @@ def test_a_busy_port_is_one_line_with_another_port() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(running.CannotRun, match=f"PORT: {port} can't be used .*PORT={port + 1} make run"):
-            running.check_port(port)
+        with pytest.raises(obstacles.CannotRun, match=f"PORT: {port} can't be used .*PORT={port + 1} make run"):
+            obstacles.check_port(port)
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(running.CannotRun, match="can't be written"):
-        running.check_folder(tmp_path / "file" / "var")
+    with pytest.raises(obstacles.CannotRun, match="can't be written"):
+        obstacles.check_folder(tmp_path / "file" / "var")
 
 
 def test_what_is_in_the_way_is_told_in_one_line_that_begins_with_error(
     settings: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings.VAR_DIR = tmp_path
-    with running.only_one(tmp_path, 8123):
+    with obstacles.only_one(tmp_path, 8123):
         assert running.run(8124) == 2
     told = capsys.readouterr().err
     assert told.startswith("Error: Tickwork is running here already")
@@ -44,10 +44,10 @@ def test_what_is_in_the_way_is_told_in_one_line_that_begins_with_error(
 
 
 def test_a_folder_is_run_from_only_once(tmp_path: Path) -> None:
-    refused = pytest.raises(running.CannotRun, match=f"already.*127.0.0.1:8123/admin/.*`kill {os.getpid()}`")
-    with running.only_one(tmp_path, 8123), refused, running.only_one(tmp_path, 8124):
+    refused = pytest.raises(obstacles.CannotRun, match=f"already.*127.0.0.1:8123/admin/.*`kill {os.getpid()}`")
+    with obstacles.only_one(tmp_path, 8123), refused, obstacles.only_one(tmp_path, 8124):
         pass
-    with running.only_one(tmp_path, 8123):
+    with obstacles.only_one(tmp_path, 8123):
         pass
 
 
