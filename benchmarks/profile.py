@@ -20,8 +20,8 @@ from benchmarks.servers import Where, servers
 def burst(where: Where, jobs: int, kind: str) -> None:
     """Claim, plan, write, publish and note `jobs` firings, on one thread."""
     from scheduler import clock, conf
-    from scheduler.arguments import KnownTasks
     from scheduler.engine.passes import plan_due
+    from scheduler.known_tasks import KnownTasks
     from scheduler.publishing import Publisher, publish
 
     known, publisher = KnownTasks(), Publisher(5)

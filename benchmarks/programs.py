@@ -19,9 +19,9 @@ from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from benchmarks.servers import Where
 from scheduler import clock, triggers
-from scheduler.arguments import KnownTasks
 from scheduler.engine.passes import plan_due
 from scheduler.jobstate import dump_state
+from scheduler.known_tasks import KnownTasks
 from scheduler.models import ScheduledTask, ServiceProcess, TaskRun
 from scheduler.publishing import Publisher, publish
 from tests.cluster import ROOT

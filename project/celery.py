@@ -20,7 +20,7 @@ app.autodiscover_tasks()
 def import_every_module_of_tasks(**_: Any) -> None:
     """Load `tasks/` when Celery loads tasks. A module that can't be loaded costs only its own tasks."""
     import tasks
-    from scheduler.arguments import note_unloaded  # not before Django's apps are loaded
+    from scheduler.known_tasks import note_unloaded  # not before Django's apps are loaded
 
     def ignore(package: str) -> None:
         """Leave a package that can't be imported to the loop below, which meets it again."""

@@ -16,10 +16,11 @@ from django_apscheduler.models import DjangoJob
 
 from . import clock, options, triggers
 from .allowed import check_allowed
-from .arguments import check_arguments, task_name
+from .arguments import check_arguments
 from .db import write_transaction
 from .exceptions import DuplicateJob, StaleJob
 from .jobstate import dump_state
+from .known_tasks import task_name
 from .lookup import check_id, lock_job
 from .models import ScheduledTask, Source
 from .on_demand import enqueue, run_job

@@ -10,9 +10,10 @@ from django.db import transaction
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from . import clock, options, runs, soon
-from .arguments import check_arguments, task_name
+from .arguments import check_arguments
 from .db import write_transaction
 from .exceptions import InvalidInput
+from .known_tasks import task_name
 from .lookup import lock_job
 from .models import LIVE, Overlap, TaskRun
 from .said import said as _

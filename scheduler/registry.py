@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from . import arguments, options, triggers
+from . import known_tasks, options, triggers
 from .exceptions import InvalidInput
 from .lookup import check_id
 from .said import said as _
@@ -87,7 +87,7 @@ def scheduled_job(
 
 def _refuse(what: Any) -> None:
     try:
-        arguments.task_name(what)  # says what is wrong with it
+        known_tasks.task_name(what)  # says what is wrong with it
     except InvalidInput as error:
         mend = _("Put @shared_task directly above the function, and @scheduled_job above @shared_task.")
         raise InvalidInput(error.field, error.value, error.problem, mend) from None
@@ -95,7 +95,7 @@ def _refuse(what: Any) -> None:
 
 def declarations() -> tuple[dict[str, Declaration], dict[str, InvalidInput]]:
     """Return the declared jobs by id, after importing every task module, and the ids that two tasks share, refused."""
-    arguments.registered_tasks()
+    known_tasks.registered_tasks()
     found: dict[str, Declaration] = {}
     refused: dict[str, InvalidInput] = {}
     for declaration in _declarations:

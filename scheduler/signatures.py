@@ -14,6 +14,8 @@ from typing import Any
 from celery import current_app
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
+from .known_tasks import registered_tasks
+
 NEWEST = 20
 """Workers whose announcements are read: those heard of last, alive or not."""
 SECONDS = 10.0
@@ -24,9 +26,7 @@ def parameter_names(task: str, count: int) -> list[str]:
     """Return the names of a task's first `count` positional arguments; empty ones where nobody knows."""
     known = current_app.tasks.get(task)
     if known is None:
-        from . import arguments  # which imports this module
-
-        known = arguments.registered_tasks().get(task)
+        known = registered_tasks().get(task)
     names = _names(known.run) if known is not None else _announced.get(task)
     rest = [name[1:] for name in names if name.startswith("*")]
     found = [name for name in names if not name.startswith("*")]

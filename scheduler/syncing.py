@@ -7,7 +7,7 @@ from typing import Any
 
 from django_apscheduler.models import DjangoJob
 
-from . import arguments, jobs, options, triggers
+from . import arguments, jobs, known_tasks, options, triggers
 from .db import write_transaction
 from .exceptions import DuplicateJob, InvalidInput, RestoreError, SchedulerError
 from .models import ScheduledTask, Source
@@ -57,7 +57,8 @@ def sync(*, plan_only: bool = False, prune: bool = False) -> SyncReport:
     """
     declared, refused = declarations()
     report = SyncReport(
-        refused=[(job_id, str(error)) for job_id, error in refused.items()], unloaded=sorted(arguments.unloaded.items())
+        refused=[(job_id, str(error)) for job_id, error in refused.items()],
+        unloaded=sorted(known_tasks.unloaded.items()),
     )
     if prune and report.unloaded:
         raise InvalidInput(
@@ -86,7 +87,7 @@ def sync(*, plan_only: bool = False, prune: bool = False) -> SyncReport:
 
 def _wanted(declaration: Declaration) -> dict[str, Any]:
     """Return the declared value of every field, checked."""
-    name = arguments.task_name(declaration.task)
+    name = known_tasks.task_name(declaration.task)
     args, kwargs = arguments.check_arguments(name, declaration.args, declaration.kwargs)
     fields = {**options.DEFAULTS, **declaration.options, "task": name, "args": args, "kwargs": kwargs}
     return {**fields, "schedule": declaration.schedule()}

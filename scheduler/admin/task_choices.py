@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..allowed import is_allowed, may_use
-from ..arguments import registered_tasks, reported_tasks
+from ..known_tasks import registered_tasks, reported_tasks
 from .task_signature import summary_of
 from .text import first_line
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ..arguments import registered_tasks
+from ..known_tasks import registered_tasks
 
 ABSENT: Any = inspect.Parameter.empty
 """Stands for an argument that is not given, a default or a type hint that there is none of."""

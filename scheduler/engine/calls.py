@@ -26,10 +26,10 @@ from django.utils import timezone
 from django_apscheduler.jobstores import DjangoJobStore
 
 from .. import jobs
-from ..arguments import task_name
 from ..exceptions import InvalidInput, JobNotFound
 from ..jobstate import ENQUEUE
 from ..jobstore import TickworkJobStore
+from ..known_tasks import task_name
 from ..lookup import check_id
 from ..models import ScheduledTask
 from ..schedules import build_trigger

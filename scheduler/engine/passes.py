@@ -12,9 +12,9 @@ from django.db import transaction
 from django_apscheduler.models import DjangoJob
 
 from .. import conf, jobstate, jobstore, runs, triggers
-from ..arguments import KnownTasks
 from ..db import OUTAGE, write_transaction
 from ..exceptions import PlanningError, SchedulerError
+from ..known_tasks import KnownTasks
 from ..models import LIVE, ScheduledTask, State, TaskRun
 from .line import live_runs
 from .planning import Action, Firing, Live, Plan, Policy, plan

@@ -12,9 +12,9 @@ from django.db.models import Q
 from django_apscheduler.models import DjangoJob
 
 from .. import clock, conf, processes, runs
-from ..arguments import KnownTasks
 from ..db import write_transaction
 from ..exceptions import SchedulerError
+from ..known_tasks import KnownTasks
 from ..models import ScheduledTask, ServiceProcess, State, TaskRun
 from . import broker
 from .passes import CANT_BE_READ, CANT_BE_WRITTEN, DOCUMENTS, plan_one

@@ -25,9 +25,9 @@ from apscheduler.schedulers.base import STATE_PAUSED, STATE_STOPPED
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from .. import clock, conf, reach
-from ..arguments import KnownTasks, registered_tasks
 from ..db import OUTAGE, drop_connection
 from ..jobstore import TickworkJobStore
+from ..known_tasks import KnownTasks, registered_tasks
 from . import service
 from .calls import JobCalls
 from .line import release_waiting

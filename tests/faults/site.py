@@ -16,8 +16,8 @@ from typing import Any
 from django.db import connection
 
 from scheduler import add_job, clock
-from scheduler.arguments import registered_tasks
 from scheduler.db import write_transaction
+from scheduler.known_tasks import registered_tasks
 from scheduler.models import LIVE, ScheduledTask, State, TaskRun
 from tests.cluster import Cluster
 from tests.faults import audit

@@ -13,10 +13,10 @@ from django.db.models import F
 from django_apscheduler.models import DjangoJob
 
 from scheduler import add_job, clock, jobstate, jobstore, processes, triggers
-from scheduler.arguments import KnownTasks
 from scheduler.engine.outbox import Outbox
 from scheduler.engine.passes import plan_due
 from scheduler.engine.service import Service
+from scheduler.known_tasks import KnownTasks
 from scheduler.models import ServiceProcess, State, TaskRun
 from tests.faults.conftest import SCALE
 from tests.faults.site import WORK, Site

@@ -17,9 +17,9 @@ from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 import scheduler
 from scheduler import add_job, clock, runs
-from scheduler.arguments import KnownTasks
 from scheduler.db import close_own_connection, own_connection
 from scheduler.engine.passes import plan_due
+from scheduler.known_tasks import KnownTasks
 from scheduler.models import ScheduledTask, State, TaskRun
 from scheduler.publishing import Publisher, publish
 from tests.conftest import _valkey

@@ -11,8 +11,8 @@ from django.db.models.functions import Now
 from django_apscheduler.models import DjangoJob
 
 from scheduler import add_job, clock, conf
-from scheduler.arguments import KnownTasks
 from scheduler.engine.passes import plan_due
+from scheduler.known_tasks import KnownTasks
 from scheduler.models import ScheduledTask, ServiceProcess, State, TaskRun
 from tests.faults.conftest import SCALE
 from tests.faults.site import WORK, Planned, Site

@@ -15,8 +15,8 @@ from django.db import connection
 from django_apscheduler.models import DjangoJob
 
 from scheduler import add_job, clock, reach, runs
-from scheduler.arguments import KnownTasks
 from scheduler.engine.passes import plan_due
+from scheduler.known_tasks import KnownTasks
 from scheduler.models import State, TaskRun
 from scheduler.publishing import Publisher, publish
 from tests.conftest import _valkey

@@ -12,10 +12,10 @@ import pytest
 from django.db import connection
 
 from scheduler import add_job, clock, reach, runs
-from scheduler.arguments import KnownTasks
 from scheduler.db import close_own_connection, own_connection
 from scheduler.engine import recovery
 from scheduler.engine.passes import plan_due
+from scheduler.known_tasks import KnownTasks
 from scheduler.lookup import get_job
 from scheduler.models import LIVE, State, TaskRun
 from tests.servers import Postgres

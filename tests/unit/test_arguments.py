@@ -11,9 +11,10 @@ import pytest
 from celery import current_app, shared_task, signals
 from django.db.models.functions import Now
 
-from scheduler import arguments
-from scheduler.arguments import KnownTasks, check_arguments, is_known, registered_tasks, task_name
+from scheduler import known_tasks
+from scheduler.arguments import check_arguments
 from scheduler.exceptions import InvalidInput, UnknownTask
+from scheduler.known_tasks import KnownTasks, is_known, registered_tasks, task_name
 from scheduler.models import ServiceProcess
 from tests.app.tasks import add, read_request
 
@@ -76,8 +77,8 @@ def test_an_unknown_task_names_the_nearest_known_one() -> None:
 def test_an_unknown_task_without_a_near_name_says_where_to_look(
     name: str, mend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arguments, "unloaded", {})
-    arguments.note_unloaded("broken.module", RuntimeError("half\nwritten"))
+    monkeypatch.setattr(known_tasks, "unloaded", {})
+    known_tasks.note_unloaded("broken.module", RuntimeError("half\nwritten"))
     with pytest.raises(UnknownTask, match=mend):
         task_name(name)
 
@@ -87,8 +88,8 @@ def test_a_task_module_of_an_app_that_can_not_be_loaded_leaves_the_others(
 ) -> None:
     (tmp_path / "half_written.py").write_text("raise RuntimeError('half written')\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(arguments, "unloaded", {})
-    monkeypatch.setattr(arguments, "_loaded", set())
+    monkeypatch.setattr(known_tasks, "unloaded", {})
+    monkeypatch.setattr(known_tasks, "_loaded", set())
 
     def discover(**_: Any) -> None:
         importlib.import_module("half_written")
@@ -98,7 +99,7 @@ def test_a_task_module_of_an_app_that_can_not_be_loaded_leaves_the_others(
         assert ADD in registered_tasks()
     finally:
         signals.import_modules.disconnect(discover)
-    assert arguments.unloaded == {"half_written": "RuntimeError: half written"}
+    assert known_tasks.unloaded == {"half_written": "RuntimeError: half written"}
 
 
 def test_a_plain_function_is_refused_with_what_to_do() -> None:

@@ -10,9 +10,9 @@ import pytest
 from django.db import connection
 from django_apscheduler.models import DjangoJob
 
-from scheduler import add_job, arguments, modify_job, pause_job, registry, remove_job, scheduled_job
-from scheduler.arguments import registered_tasks
+from scheduler import add_job, known_tasks, modify_job, pause_job, registry, remove_job, scheduled_job
 from scheduler.exceptions import InvalidInput
+from scheduler.known_tasks import registered_tasks
 from scheduler.lookup import get_job, state_of
 from scheduler.models import ScheduledTask, Source
 from scheduler.schedules import restore_trigger
@@ -246,7 +246,7 @@ def test_while_a_module_is_unloaded_nothing_is_gone_and_pruning_is_refused(
     declare((add, "interval", {"seconds": 30, "id": "sum", "args": [1]}))
     sync()
     declare()
-    monkeypatch.setattr(arguments, "unloaded", {"tasks.broken": "SyntaxError: half written"})
+    monkeypatch.setattr(known_tasks, "unloaded", {"tasks.broken": "SyntaxError: half written"})
     found = sync()
     assert (found.gone, found.unloaded) == ([], [("tasks.broken", "SyntaxError: half written")])
     with pytest.raises(InvalidInput, match=r"prune: 'tasks\.broken' could not be loaded"):

@@ -13,7 +13,7 @@ from scheduler.cli.report_text import sync_document, sync_text
 
 class Command(ToolCommand):
     help = "Bring the stored jobs in step with those declared in code. A starting scheduler does the same."
-    silenced = (*ToolCommand.silenced, "scheduler.arguments")
+    silenced = (*ToolCommand.silenced, "scheduler.known_tasks")
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--plan", action="store_true", help="only tell what would be done")

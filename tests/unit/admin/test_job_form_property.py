@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from scheduler import clock
 from scheduler.admin.job_form import JobForm
-from scheduler.arguments import KnownTasks
 from scheduler.engine.passes import plan_one
 from scheduler.engine.planning import Live
+from scheduler.known_tasks import KnownTasks
 from scheduler.lookup import get_job
 from scheduler.schedules import restore_trigger
 

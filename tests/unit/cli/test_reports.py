@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.utils.translation import override
 from django_apscheduler.models import DjangoJobExecution
 
-from scheduler import arguments, clock, processes, registry, runs
+from scheduler import clock, known_tasks, processes, registry, runs
 from scheduler.lookup import get_job, state_of
 from scheduler.models import ScheduledTask, ServiceProcess, Source, State, TaskRun
 from scheduler.processes import ThisProcess
@@ -127,7 +127,7 @@ def test_sync_removes_what_is_gone_only_when_told(call: Any, nightly: Any) -> No
 def test_sync_tells_what_it_could_not_read_or_store_and_exits_with_2(
     db: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arguments, "unloaded", {"tasks.broken": "SyntaxError: half written"})
+    monkeypatch.setattr(known_tasks, "unloaded", {"tasks.broken": "SyntaxError: half written"})
     monkeypatch.setattr(registry, "_declarations", [])
     registry.scheduled_job("interval", seconds=3, id="bad", args=[1, 2, 3])(add)
     registry.scheduled_job("interval", seconds=3, id="good", args=[1])(add)

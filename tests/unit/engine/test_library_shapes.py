@@ -13,8 +13,8 @@ from celery.app import trace
 from django_apscheduler.jobstores import DjangoJobStore, DjangoResultStoreMixin
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
-from scheduler.arguments import registered_tasks
 from scheduler.engine.schedulers import BackgroundScheduler, BlockingScheduler
+from scheduler.known_tasks import registered_tasks
 from scheduler.worker import TrackedTask
 
 

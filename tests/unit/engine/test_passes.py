@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from scheduler import clock
-from scheduler.arguments import KnownTasks
 from scheduler.engine import schedulers, service
 from scheduler.engine.schedulers import HELD_SECONDS, LINE_SECONDS, BlockingScheduler
+from scheduler.known_tasks import KnownTasks
 from scheduler.models import State, TaskRun
 from tests.unit.admin.pages import make_job, make_run
 

@@ -13,12 +13,12 @@ from django.test.utils import CaptureQueriesContext
 from django_apscheduler.models import DjangoJob
 
 from scheduler import clock, processes, publishing, runs, triggers
-from scheduler.arguments import KnownTasks
 from scheduler.db import execute
 from scheduler.engine import service
 from scheduler.engine.line import release_waiting
 from scheduler.engine.passes import plan_due
 from scheduler.jobstate import dump_state
+from scheduler.known_tasks import KnownTasks
 from scheduler.models import ScheduledTask, ServiceProcess, State, TaskRun
 from scheduler.publishing import Publisher
 from scheduler.runs import Outcome

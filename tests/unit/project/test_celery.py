@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from project.celery import app, import_every_module_of_tasks
-from scheduler import arguments
+from scheduler import known_tasks
 
 
 def test_tasks_are_acknowledged_early_and_leave_no_result() -> None:
@@ -20,14 +20,14 @@ def test_every_module_of_tasks_is_loaded_and_a_broken_one_costs_only_itself(tmp_
 
     (tmp_path / "broken_for_test.py").write_text("raise RuntimeError('half written')\n")
     (tmp_path / "good_for_test.py").write_text("LOADED = True\n")
-    monkeypatch.setattr(arguments, "unloaded", {})
+    monkeypatch.setattr(known_tasks, "unloaded", {})
     monkeypatch.setattr(tasks, "__path__", [*tasks.__path__, str(tmp_path)])
     import_every_module_of_tasks()
     [line] = [record for record in caplog.records if record.levelname == "ERROR"]
     assert line.message.startswith("tasks.broken_for_test could not be loaded")
     assert line.message.endswith("RuntimeError: half written")
     assert line.exc_info is None
-    assert arguments.unloaded == {"tasks.broken_for_test": "RuntimeError: half written"}
+    assert known_tasks.unloaded == {"tasks.broken_for_test": "RuntimeError: half written"}
     import tasks.good_for_test  # type: ignore[import-not-found]
 
     assert tasks.good_for_test.LOADED

@@ -11,7 +11,7 @@ from celery import current_app
 from kombu import Connection
 
 from scheduler import clock
-from scheduler.arguments import registered_tasks
+from scheduler.known_tasks import registered_tasks
 from scheduler.worker.outcomes import HEADER
 from scheduler.worker.requests import TrackedRequest
 from tests.servers import Valkey

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from celery.app.trace import trace_ok_t
 
-from scheduler.arguments import registered_tasks
+from scheduler.known_tasks import registered_tasks
 from scheduler.worker import reporting, tracking
 
 
