@@ -15,6 +15,7 @@ from tests.cluster import Cluster
 from tests.ledger import Ledger
 from tests.runs import execution_of, runs_of, wait_for_end, wait_for_runs
 from tests.servers import Valkey
+from tests.unit.admin.pages import make_run
 from tests.waiting import stays_true, wait_for
 
 TASKS = "tests.app.tasks."
@@ -52,6 +53,17 @@ def test_run_at_start_runs_once_per_service_start_and_not_per_process(cluster: C
         assert scheduler.terminate() == 0
     cluster.scheduler()
     assert len(runs_of("first")) == 2
+
+
+def test_a_run_that_is_due_after_one_that_was_left_does_not_wait_for_the_next_poll(cluster: Cluster) -> None:
+    due = clock.now() + timedelta(seconds=6)
+    left = make_run("a", State.PENDING, queue="nobody", publish_at=clock.now())
+    soon = make_run("a", State.PENDING, queue="nobody", publish_at=due)
+    cluster.scheduler(POLL_INTERVAL=10.0)
+    sent = TaskRun.objects.filter(state=State.QUEUED)
+    wait_for(lambda: sent.filter(id=left.id).exists(), what="what was left to be sent")
+    patience = (due - clock.now()).total_seconds() + 3
+    wait_for(lambda: sent.filter(id=soon.id).exists(), what="the next one to be sent", timeout=patience)
 
 
 def test_sigterm_ends_a_scheduler_in_time_with_nothing_lost(cluster: Cluster, valkey: Valkey) -> None:
