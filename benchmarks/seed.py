@@ -50,7 +50,8 @@ def main() -> None:
 def fill(jobs: int, runs: int, *, say: Callable[[str], None] | None = None) -> None:
     """Write so many jobs and runs, and what belongs to them, into the database of Django's settings.
 
-    The same numbers give the same jobs. Statistics for the query planner are brought up to date.
+    The same numbers give the same jobs, and the same ends of their runs.
+    Statistics for the query planner are brought up to date.
 
     :param say: called with a line of text after each step
     """

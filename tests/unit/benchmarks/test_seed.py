@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
-from django.db.models import F
+from django.db.models import Count, F
 from django_apscheduler.models import DjangoJobExecution
 
-from benchmarks import seed
+from benchmarks import loading, seed
 from scheduler import clock
 from scheduler.executions import STATUS
 from scheduler.lookup import state_of
@@ -39,6 +39,16 @@ def test_there_are_as_many_as_asked_for_of_every_state() -> None:
     assert set(ServiceProcess.objects.values_list("kind", flat=True)) == {"scheduler", "worker"}
     alive = ServiceProcess.objects.filter(kind="worker", stopped_at=None)
     assert not TaskRun.objects.filter(state=State.RUNNING).exclude(process__in=alive.values("id")).exists()
+
+
+def test_the_same_numbers_give_the_same_ends() -> None:
+    ends = []
+    for _ in range(2):
+        seed.fill(200, 6_000)
+        ends.append(list(TaskRun.objects.values_list("state").annotate(runs=Count("pk")).order_by("state")))
+        for model in loading.FILLED:
+            model._default_manager.all().delete()
+    assert ends[0] == ends[1]
 
 
 def test_both_tables_and_the_tallies_say_the_same() -> None:
