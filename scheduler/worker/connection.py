@@ -9,7 +9,6 @@ from kombu import Connection
 from kombu.transport.redis import QoS
 
 from .letting_go import RunsQoS
-from .outcomes import HEADER
 
 logger = logging.getLogger(__name__)
 
@@ -30,28 +29,10 @@ class SturdyConnection(Connection):
         return channel
 
     def maybe_close_channel(self, channel: Any) -> None:
-        """Close a channel. What it holds and can't give back, the scheduler finds and sends again."""
+        """Close a channel. The messages of runs that it holds are dropped first, while it has its connection."""
         try:
-            _drop_tracked(channel)
-        except Exception as error:
-            logger.debug("Messages of runs could not be dropped: %s", error)
-        try:
+            if isinstance(qos := getattr(channel, "_qos", None), RunsQoS):
+                qos.drop_runs()
             super().maybe_close_channel(channel)
         except Exception as error:
             logger.info("A channel to the broker could not be closed in order: %s", error)
-
-
-def _drop_tracked(channel: Any) -> None:
-    """Drop the messages of runs that no pool process took: the scheduler sends them again.
-
-    Kombu gives each back in a WATCH transaction on a key that every other worker changes with each message. Under load
-    and with a slow broker that begins anew for ever, and a worker that was told to end does not (kombu 5.7.0:
-    QoS.restore_by_tag, redis-py: Redis.transaction).
-    """
-    if getattr(channel, "unacked_key", None) is None:  # not Redis
-        return
-    for tag, message in list(channel.qos._delivered.items()):
-        if HEADER in (message.headers or {}):
-            channel.qos.ack(tag)
-    if isinstance(channel.qos, RunsQoS):
-        channel.qos.let_go()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Literal
 
 import pytest
 import redis
@@ -97,6 +98,22 @@ def test_a_worker_whose_acknowledgements_all_failed_takes_messages_again(site: S
         stays_true(lambda: site.workers[0].is_running, seconds=6)
         site.valkey.start()
         site.wait_until_fired(within=60, count=JOBS)
+    end(site, processes=2)
+
+
+@pytest.mark.short
+@pytest.mark.parametrize("mode", ["blackhole", "reset"])
+def test_what_a_worker_held_when_its_line_broke_is_sent_again(site: Site, mode: Literal["blackhole", "reset"]) -> None:
+    """It can't give back what no process has begun with, and lives on: nobody's death tells of these messages."""
+    site.start_workers(1, concurrency=1)
+    site.start_schedulers(1)
+    site.add_jobs(4, lasting=0, begin=3, seconds=6.0)
+    with site.valkey.client() as broker:
+        wait_for(lambda: broker.hlen("unacked") >= 2, what="a worker that holds what it has not begun with", timeout=20)
+    site.broker.set(mode)
+    site.report.faults += 1
+    stays_true(lambda: site.workers[0].is_running, seconds=4)
+    site.broker.set("pass")
     end(site, processes=2)
 
 

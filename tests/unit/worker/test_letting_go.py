@@ -13,6 +13,7 @@ from scheduler.worker import letting_go
 from scheduler.worker.connection import SturdyConnection
 from scheduler.worker.letting_go import LATEST, RunsQoS
 from scheduler.worker.outcomes import HEADER
+from tests.faults.proxy import Proxy
 from tests.servers import Valkey
 
 
@@ -39,12 +40,21 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Loop:
 
 
 @pytest.fixture
-def channel(valkey: Valkey) -> Iterator[Any]:
+def line(valkey: Valkey) -> Iterator[Proxy]:
+    """The line to the broker, which tests cut."""
+    line = Proxy(valkey.port)
+    yield line
+    line.close()
+
+
+@pytest.fixture
+def channel(valkey: Valkey, line: Proxy) -> Iterator[Any]:
     with valkey.client() as client:
         client.delete("unacked", "unacked_index", "default")
-    with SturdyConnection(valkey.url, transport_options={"socket_connect_timeout": 1}) as connection:
-        channel = connection.default_channel
-        yield channel
+    uri = valkey.url.replace(f":{valkey.port}", f":{line.port}")
+    with SturdyConnection(uri, transport_options={"socket_connect_timeout": 1}) as connection:
+        yield connection.default_channel
+    letting_go._owed.clear()
 
 
 def taken(channel: Any, count: int = 1, **headers: Any) -> list[Message]:
@@ -107,13 +117,68 @@ def test_without_an_event_loop_each_is_acknowledged_at_once(
     assert noted(valkey) == 0
 
 
-def test_what_redis_can_not_be_told_is_left_to_it(channel: Any, valkey: Valkey, loop: Loop) -> None:
+def test_what_redis_can_not_be_told_is_struck_out_by_the_next_channel(
+    channel: Any, valkey: Valkey, line: Proxy, loop: Loop
+) -> None:
     messages = taken(channel, 2, **{HEADER: 1})
-    valkey.kill()
+    line.set("refuse")
     for message in messages:
         message.ack()
     loop.pass_time()
-    assert channel.qos.can_consume() and not channel.qos._begun
+    assert channel.qos.can_consume() and noted(valkey) == 2
+    line.set("pass")
+    with SturdyConnection(channel.connection.client.as_uri()) as again:
+        assert again.default_channel.qos.can_consume() and len(loop.planned) == 1
+        loop.pass_time()
+        assert noted(valkey) == 0
+
+
+@pytest.mark.parametrize("has_loop", [True, False])
+def test_what_a_broken_channel_held_is_struck_out_by_the_next_one(
+    channel: Any, valkey: Valkey, line: Proxy, loop: Loop, monkeypatch: pytest.MonkeyPatch, has_loop: bool
+) -> None:
+    if not has_loop:
+        monkeypatch.setattr(letting_go, "get_event_loop", lambda: None)
+    uri = channel.connection.client.as_uri()
+    taken(channel, 3, **{HEADER: 1})
+    line.set("refuse")
+    channel.connection.client.maybe_close_channel(channel)
+    assert noted(valkey) == 3
+    line.set("pass")
+    with SturdyConnection(uri) as again:
+        assert again.default_channel.qos.can_consume()
+        loop.pass_time()
+        assert noted(valkey) == 0
+
+
+@pytest.mark.parametrize(("headers", "left"), [({HEADER: 1}, 0), ({}, 1)])
+def test_a_message_whose_note_is_not_answered_for_is_struck_out_if_it_is_a_runs(
+    channel: Any, valkey: Valkey, line: Proxy, loop: Loop, headers: dict[str, Any], left: int
+) -> None:
+    """The worker never sees it, for its connection broke; that of another task is handed out again by kombu."""
+    line.trap(b"unacked_index", after=True)
+    with pytest.raises(channel.connection_errors):
+        taken(channel, 1, **headers)
+    assert noted(valkey) == 1
+    with SturdyConnection(channel.connection.client.as_uri()) as again:
+        assert again.default_channel.qos.can_consume()
+        loop.pass_time()
+        assert noted(valkey) == left
+
+
+@pytest.mark.parametrize("directly", [True, False])
+def test_a_closed_channel_gives_back_the_messages_of_others(
+    channel: Any, valkey: Valkey, loop: Loop, directly: bool
+) -> None:
+    taken(channel, 1, **{HEADER: 1})
+    taken(channel, 2)
+    if directly:
+        channel.close()
+    else:
+        channel.connection.client.maybe_close_channel(channel)
+    assert noted(valkey) == 0
+    with valkey.client() as client:
+        assert client.llen("default") == 2
 
 
 def test_a_channel_that_is_closed_leaves_no_message_of_a_run_noted(channel: Any, valkey: Valkey, loop: Loop) -> None:
