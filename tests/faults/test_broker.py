@@ -101,13 +101,12 @@ def test_a_worker_whose_acknowledgements_all_failed_takes_messages_again(site: S
     end(site, processes=2)
 
 
-@pytest.mark.short
-@pytest.mark.parametrize("mode", ["blackhole", "reset"])
+@pytest.mark.parametrize("mode", ["blackhole", pytest.param("reset", marks=pytest.mark.short)])
 def test_what_a_worker_held_when_its_line_broke_is_sent_again(site: Site, mode: Literal["blackhole", "reset"]) -> None:
     """It can't give back what no process has begun with, and lives on: nobody's death tells of these messages."""
     site.start_workers(1, concurrency=1)
     site.start_schedulers(1)
-    site.add_jobs(4, lasting=0, begin=3, seconds=6.0)
+    site.add_jobs(4, lasting=0, begin=3, seconds=4.0)
     with site.valkey.client() as broker:
         wait_for(lambda: broker.hlen("unacked") >= 2, what="a worker that holds what it has not begun with", timeout=20)
     site.broker.set(mode)
