@@ -7,10 +7,13 @@ import os
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
@@ -38,6 +41,7 @@ class Program:
         **popen: Any,
     ) -> None:
         self.name, self.log, self.end_with = name, log, end_with
+        self._ended_at: float | None = None
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 command,
@@ -60,7 +64,10 @@ class Program:
 
     @property
     def is_running(self) -> bool:
-        return self.process.poll() is None
+        if self.process.poll() is None:
+            return True
+        self._note_end()
+        return False
 
     @property
     def output(self) -> str:
@@ -73,7 +80,9 @@ class Program:
 
     def wait(self, timeout: float = 10.0) -> int:
         """Wait for its end and return its exit code. :raises subprocess.TimeoutExpired: if it goes on"""
-        return self.process.wait(timeout)
+        code = self.process.wait(timeout)
+        self._note_end()
+        return code
 
     def terminate(self, timeout: float = 10.0) -> int:
         """Ask it to end, and wait for that."""
@@ -82,8 +91,10 @@ class Program:
 
     def kill(self, *, group: bool = False) -> None:
         """Kill it without notice (with its children, if `group`)."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL) if group else os.kill(self.pid, signal.SIGKILL)
+        if group:
+            self._kill_group()
+        else:
+            self.process.kill()
         self.wait()
 
     def end(self) -> None:
@@ -93,7 +104,40 @@ class Program:
         except subprocess.TimeoutExpired:
             pass
         finally:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
+            self._kill_group()
             with suppress(subprocess.TimeoutExpired):
                 self.wait(5)
+
+    def _kill_group(self) -> None:
+        if self.is_running or self._has_left_children():
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def _note_end(self) -> None:
+        if self._ended_at is None:
+            self._ended_at = time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def _has_left_children(self) -> bool:
+        """Whether what it started lives on. Its number may be another group's by now, of which nobody is as old."""
+        try:
+            os.killpg(self.pid, 0)
+        except (ProcessLookupError, PermissionError):
+            return False
+        assert self._ended_at is not None
+        return any(_started_at(pid) <= self._ended_at for pid in psutil.pids() if _group_of(pid) == self.pid)
+
+
+def _group_of(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
+
+
+def _started_at(pid: int) -> float:
+    """Return when a process began, in seconds since this machine did (proc_pid_stat(5)); infinity if it has gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return float("inf")
+    return int(stat.rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")

@@ -16,22 +16,24 @@ def wait_for(
 
     :param what: what is awaited, for the failure
     :param timeout: seconds
-    :raises AssertionError: telling the last answer, or the last error
+    :raises AssertionError: telling the last answer or error, and the first error
     """
     deadline = time.monotonic() + timeout
     last: object = None
+    first_error: Exception | None = None
     while True:
         try:
             answer = ask()
         except Exception as error:  # told in the end, if it never gets better
-            last = error
+            last, first_error = error, first_error or error
         else:
             if answer:
                 return answer
             last = answer
         if time.monotonic() > deadline:
             told = what() if callable(what) else what
-            raise AssertionError(f"Waited {timeout:g} s for {told or ask}; the last answer was {last!r}")
+            began = f", the first error {first_error!r}" if first_error else ""
+            raise AssertionError(f"Waited {timeout:g} s for {told or ask}; the last answer was {last!r}{began}")
         time.sleep(every)
 
 
