@@ -127,7 +127,8 @@ def test_a_clock_that_falls_back_repeats_nothing_and_fires_on_when_it_is_right_a
     host = HostClock(site, "a")
     start(site, host, lasting=50)
     jump(site, host, offset)
-    wait_for(lambda: nothing_ends(site, 3), what="the processes to see their clock", timeout=30)
+    seen = "the processes to see their clock, and what was due before to end"
+    wait_for(lambda: site.live() == 0 and nothing_ends(site, 3), what=seen, timeout=30)
     assert nothing_ends(site, 8), "something fired before the jobs' start"
     jump(site, host, "+0")
     keeps_firing(site)
