@@ -62,7 +62,7 @@ class ConsoleAdmin(ListAdmin[M]):
             return self._act(request, found)
         allowed = self.get_actions(request)
         context = {
-            **self._frame(request, harmless(found)),
+            **self.frame(request, harmless(found)),
             "original": found,
             "media": self.media,
             "allowed": [name for name in self.page_actions if name in allowed],
@@ -86,7 +86,7 @@ class ConsoleAdmin(ListAdmin[M]):
         page = self.get_paginator(request, done, ENTRIES_ON_A_PAGE).get_page(request.GET.get("p"))
         name = harmless(found)
         context = {
-            **self._frame(request, _("History of %s") % name),
+            **self.frame(request, _("History of %s") % name),
             "object_name": name,
             "object_url": self.url_of(found.pk),
             "page": page,
@@ -101,8 +101,8 @@ class ConsoleAdmin(ListAdmin[M]):
             raise PermissionDenied
         return self.get_object(request, unquote(object_id))
 
-    def _frame(self, request: HttpRequest, title: str) -> dict[str, Any]:
-        """Return what frame.html needs around the page of an object."""
+    def frame(self, request: HttpRequest, title: str) -> dict[str, Any]:
+        """Return what frame.html needs around a page of this model."""
         request.current_app = self.admin_site.name
         return {
             **self.admin_site.each_context(request),

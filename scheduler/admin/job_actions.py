@@ -144,10 +144,10 @@ class JobActions(ConsoleAdmin[ScheduledTask]):
 
     def _ask(self, request: HttpRequest, action: str, ids: list[str], *, left_alone: int) -> HttpResponse:
         named = self.get_queryset(request).filter(pk__in=ids[:NAMED]).order_by("pk")
+        asked = question(action, len(ids))
         context = {
-            **self.admin_site.each_context(request),
-            **question(action, len(ids)),
-            "opts": self.opts,
+            **self.frame(request, asked["title"]),
+            **asked,
             "media": self.media,
             "action": action,
             "count": len(ids),
@@ -161,8 +161,6 @@ class JobActions(ConsoleAdmin[ScheduledTask]):
             "select_across": "1" if is_across(request) else "0",
             "token": new_token(),
             "back_url": request.get_full_path(),
-            "list_url": self.list_url(),
-            "nav_page": self.nav_page,
         }
         return TemplateResponse(request, "admin/scheduler/scheduledtask/confirm.html", context)
 

@@ -154,15 +154,10 @@ class JobEditing(JobFragments):
 
     def _form_page(self, request: HttpRequest, form: JobForm, **more: Any) -> HttpResponse:
         job, like = form.job, more.get("like")
-        request.current_app = self.admin_site.name
         context = {
-            **self.admin_site.each_context(request),
+            **self.frame(request, _("Add job") if job is None else _("Edit “%s”") % harmless(job)),
             **form_context(form),
-            "opts": self.opts,
-            "nav_page": self.nav_page,
-            "title": _("Add job") if job is None else _("Edit “%s”") % harmless(job),
             "job_url": self.url_of(job.pk) if job is not None else "",
-            "list_url": self.list_url(),
             "form_url": self._url("add") if job is None else self.url_of(job.pk, "edit"),
             "arguments_url": self._url("arguments"),
             "preview_url": self._url("preview"),

@@ -70,7 +70,7 @@ class RetentionAdmin(ConsoleAdmin[RetentionRule]):
         oldest = TaskRun.objects.order_by("scheduled_at").values_list("scheduled_at", flat=True).first()
         sweep = last_sweep()
         context = {
-            **self._frame(request, _("Retention")),
+            **self.frame(request, _("Retention")),
             "live_template": LIVE,
             "others": self._row(request, OTHERS, found[OTHERS]),
             "rules": [self._row(request, str(state), found[state]) for state in TERMINAL],
@@ -108,7 +108,7 @@ class RetentionAdmin(ConsoleAdmin[RetentionRule]):
                 form.add_error(None, text % {"runs": words.runs_kept(before, state), "logs": words.logs_kept(before)})
                 form.data = {**request.POST.dict(), "seen": seen}
         context = {
-            **self._frame(request, _("Retention: %s") % words.name_of(state)),
+            **self.frame(request, _("Retention: %s") % words.name_of(state)),
             "form": form,
             "now_kept": words.runs_kept(before, state),
         }
@@ -145,22 +145,12 @@ class RetentionAdmin(ConsoleAdmin[RetentionRule]):
             self.message_user(request, text, messages.SUCCESS)
             return HttpResponseRedirect(self.list_url())
         context = {
-            **self._frame(request, _("Drop the rule for: %s?") % words.name_of(state)),
+            **self.frame(request, _("Drop the rule for: %s?") % words.name_of(state)),
             "before": self._row(request, state, before),
             "after": self._row(request, state, after),
             "to_settings": state == OTHERS,
         }
         return TemplateResponse(request, "admin/scheduler/retentionrule/drop.html", context)
-
-    def _frame(self, request: HttpRequest, title: str) -> dict[str, Any]:
-        request.current_app = self.admin_site.name
-        return {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": title,
-            "nav_page": self.nav_page,
-            "list_url": self.list_url(),
-        }
 
     def _row(self, request: HttpRequest, state: str, rule: Rule) -> dict[str, Any]:
         word = state or OTHERS_PATH

@@ -158,10 +158,8 @@ class RunActions(ConsoleAdmin[TaskRun]):
             "run_again": ngettext("Run %s run again", "Run %s runs again", count),
         }[action]
         context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
+            **self.frame(request, title % f"{count:,}"),
             "media": self.media,
-            "title": title % f"{count:,}",
             "button": button % f"{count:,}",
             "action": action,
             "states": [(badge(state), number) for state, number in states.most_common()],
@@ -179,7 +177,5 @@ class RunActions(ConsoleAdmin[TaskRun]):
             "asked_at": asked_at.isoformat(),
             "token": new_token(),
             "back_url": request.get_full_path(),
-            "list_url": self.list_url(),
-            "nav_page": self.nav_page,
         }
         return TemplateResponse(request, "admin/scheduler/taskrun/confirm_all.html", context)

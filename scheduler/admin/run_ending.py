@@ -52,12 +52,8 @@ def _question(admin: Any, request: HttpRequest, run: TaskRun) -> dict[str, Any]:
     now = clock.now()
     process = process_of(run)
     return {
-        **admin.admin_site.each_context(request),
-        "opts": admin.opts,
+        **admin.frame(request, _("End this run at once?")),
         "original": run,
-        "title": _("End this run at once?"),
-        "nav_page": admin.nav_page,
-        "list_url": admin.list_url(),
         "back_url": admin.url_of(run.pk),
         "badge": run_badge(run),
         "length": run_length(run, now),

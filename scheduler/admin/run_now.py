@@ -182,15 +182,12 @@ class _Page:
     def _context(self) -> dict[str, Any]:
         args, kwargs = mask_arguments(self.job.task, self.given.args, self.given.kwargs) if self.may_see else ([], {})
         live = TaskRun.objects.filter(job_id=self.job.pk, state__in=LIVE).count()
+        title = _("Run again: %s") if self.repeats else _("Run %s now")
         return {
-            **self.admin.admin_site.each_context(self.request),
-            "opts": self.admin.opts,
+            **self.admin.frame(self.request, title % harmless(self.job)),
             "original": self.given,
-            "title": _("Run again: %s") % harmless(self.job) if self.repeats else _("Run %s now") % harmless(self.job),
             "name": harmless(self.job),
             "job": self.job,
-            "nav_page": self.admin.nav_page,
-            "list_url": self.admin.list_url(),
             "back_url": self.back_url,
             "form": self.form,
             "arguments": self.arguments,
