@@ -141,7 +141,7 @@ def test_a_worker_told_to_end_hears_of_what_it_has_just_handed_over(site: Site) 
         site.report.faults += 1
         if site.live():
             (another,) = site.start_workers(1)
-            wait_for(lambda: site.live() == 0, what=site._what_lives, timeout=30)
+            wait_for(lambda: site.live() == 0, what="all runs to end", timeout=30)
             assert another.terminate(timeout=15) == 0
             site.workers.remove(another)
     site.wait_for_the_end()
